@@ -1,0 +1,390 @@
+//! What happens in a run, as the recording keeps it.
+//!
+//! The order of events is the order in which the bench took them; their times never run backwards. Nodes, channels and
+//! traffic items are named by their place in the [`Header`], so that an event stays small.
+
+use bytes::Bytes;
+use farlink_units::{Duration, Instant};
+use serde::{Deserialize, Serialize};
+
+/// A node, by its place in [`Header::nodes`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct NodeId(pub u16);
+
+/// A channel (one direction between two nodes), by its place in [`Header::channels`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ChannelId(pub u16);
+
+/// An item of the scenario's traffic, by its place in [`Header::traffic`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct TrafficId(pub u16);
+
+/// The first line of a recording: what ran. It holds nothing that differs between two runs of the same input.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Header {
+    /// Always [`Header::FORMAT`].
+    pub format: String,
+    /// Version of this event vocabulary.
+    pub version: u32,
+    /// Version of Farlink that recorded.
+    pub farlink: String,
+    /// Name of the scenario.
+    pub scenario: String,
+    /// SHA-256 of the scenario file, in hex.
+    pub scenario_sha256: String,
+    /// Seed of every random draw.
+    pub seed: u64,
+    /// The UTC instant that time zero stands for, in ISO 8601.
+    pub epoch: String,
+    /// How long the scenario lasts.
+    #[serde(rename = "duration_ns")]
+    pub duration: DurationNanos,
+    /// The clock that drove the run: `virtual`, `wall` or `wall:<speed>`.
+    pub clock: String,
+    /// The nodes, in the order of the scenario.
+    pub nodes: Vec<NodeInfo>,
+    /// The channels, in the order of the scenario.
+    pub channels: Vec<ChannelInfo>,
+    /// The traffic, in the order of the scenario.
+    pub traffic: Vec<TrafficInfo>,
+}
+
+impl Header {
+    /// What [`Header::format`] says.
+    pub const FORMAT: &str = "farlink-recording";
+    /// The version that this crate writes.
+    pub const VERSION: u32 = 1;
+}
+
+/// A duration that JSON holds as whole nanoseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct DurationNanos(pub i64);
+
+impl From<Duration> for DurationNanos {
+    fn from(duration: Duration) -> Self {
+        DurationNanos(duration.as_nanos())
+    }
+}
+
+impl From<DurationNanos> for Duration {
+    fn from(nanos: DurationNanos) -> Self {
+        Duration::from_nanos(nanos.0)
+    }
+}
+
+/// A node of the run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NodeInfo {
+    /// Its name in the scenario.
+    pub name: String,
+    /// Its node ID, such as `ipn:10.0`.
+    pub eid: String,
+}
+
+/// A channel of the run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ChannelInfo {
+    /// `<from>→<to>`, unique within the run.
+    pub name: String,
+    /// The link that it belongs to.
+    pub link: String,
+    /// Who transmits.
+    pub from: NodeId,
+    /// Who receives.
+    pub to: NodeId,
+    /// Data rate in bits per second.
+    pub rate_bps: u64,
+    /// Bit error ratio.
+    pub ber: f64,
+    /// Every contact that the scenario gives this channel, as intervals at the transmitter.
+    pub contacts: Vec<ContactInfo>,
+}
+
+/// An interval in which a channel carries.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ContactInfo {
+    /// First instant at which a bit may leave.
+    pub start: Instant,
+    /// Instant by which the last bit must have left.
+    pub end: Instant,
+}
+
+/// Something that the scenario sends.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TrafficInfo {
+    /// Its name in the scenario.
+    pub name: String,
+    /// Who sends.
+    pub from: NodeId,
+    /// Who shall receive.
+    pub to: NodeId,
+    /// Size of the application data in bytes.
+    pub bytes: u64,
+}
+
+/// An event and when it happened.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Stamped {
+    /// Time since the epoch of the run.
+    #[serde(rename = "t")]
+    pub at: Instant,
+    /// What happened.
+    #[serde(flatten)]
+    pub event: Event,
+}
+
+/// Why a channel lost a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LossCause {
+    /// It was sent, wholly or in part, outside a contact.
+    NoContact,
+    /// The link-layer check found flipped bits.
+    BitErrors,
+    /// The transmit queue had no room.
+    QueueFull,
+    /// It was longer than the link carries, or empty.
+    BadLength,
+}
+
+impl LossCause {
+    /// Every cause, in the order in which tables show them.
+    pub const ALL: [LossCause; 4] =
+        [LossCause::NoContact, LossCause::BitErrors, LossCause::QueueFull, LossCause::BadLength];
+
+    /// In words.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            LossCause::NoContact => "no contact",
+            LossCause::BitErrors => "bit errors",
+            LossCause::QueueFull => "queue full",
+            LossCause::BadLength => "bad length",
+        }
+    }
+}
+
+/// An LTP session, as its originator numbers it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Session {
+    /// Engine ID of the sender of the block.
+    pub originator: u64,
+    /// The session number.
+    pub number: u64,
+}
+
+/// What an LTP engine tells of a session.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "what", rename_all = "kebab-case")]
+pub enum LtpNotice {
+    /// A block was accepted for transmission.
+    BlockStarted {
+        /// Length of the block in bytes.
+        bytes: u64,
+    },
+    /// The receiver has the whole red part; the sender has closed the session.
+    BlockAcknowledged,
+    /// The whole red part has been received.
+    RedPartReceived {
+        /// Its length in bytes.
+        bytes: u64,
+    },
+    /// Segments were sent again, because a report left them out or a timer ran out.
+    Retransmitted {
+        /// Bytes of client data queued again.
+        bytes: u64,
+        /// Why.
+        reason: RetransmitReason,
+    },
+    /// The session ended without success.
+    Cancelled {
+        /// The reason code of RFC 5326 §3.2.4, as its mnemonic.
+        reason: String,
+        /// Whether this engine, not its peer, gave up.
+        locally: bool,
+    },
+}
+
+/// Why LTP sent something again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RetransmitReason {
+    /// A report showed a gap.
+    Gap,
+    /// No report came in answer to a checkpoint.
+    CheckpointTimer,
+    /// No acknowledgment came in answer to a report.
+    ReportTimer,
+    /// No acknowledgment came in answer to a cancellation.
+    CancelTimer,
+}
+
+/// What a bundle agent tells of a bundle.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "what", rename_all = "kebab-case")]
+pub enum BundleNotice {
+    /// An application sent it here.
+    Created,
+    /// It came from a neighbour and was taken into the store.
+    Received {
+        /// The neighbour.
+        from: NodeId,
+    },
+    /// A neighbour has it, and the store let it go.
+    Forwarded {
+        /// The neighbour.
+        to: NodeId,
+    },
+    /// It was handed to the application here.
+    Delivered,
+    /// It was here before and was dropped.
+    Duplicate,
+    /// It was deleted.
+    Deleted {
+        /// The status report reason of RFC 9171 §9.5, in words.
+        reason: String,
+    },
+    /// What arrived was no bundle that this node could accept.
+    Refused {
+        /// Why, in words.
+        reason: String,
+    },
+    /// A status report about it has come back to this node.
+    Reported {
+        /// The assertions of the report: `received`, `forwarded`, `delivered`, `deleted`.
+        status: Vec<String>,
+    },
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub enum Event {
+    /// A channel begins to carry.
+    ContactOpened {
+        /// Which.
+        channel: ChannelId,
+        /// When it will stop.
+        until: Instant,
+        /// One-way light time for a bit that leaves now.
+        light_time: DurationNanos,
+    },
+    /// A channel stops carrying.
+    ContactClosed {
+        /// Which.
+        channel: ChannelId,
+    },
+    /// The light time of an open channel now; told about once a minute.
+    LightTime {
+        /// Which.
+        channel: ChannelId,
+        /// One-way light time for a bit that leaves now.
+        light_time: DurationNanos,
+    },
+    /// A node gave the channel a frame; its first bit leaves at `start`.
+    FrameSent {
+        /// Which.
+        channel: ChannelId,
+        /// Number of the frame in this channel, from 0.
+        frame: u64,
+        /// Its length in bytes, as the node wrote it.
+        bytes: u32,
+        /// When its first bit leaves.
+        start: Instant,
+    },
+    /// A frame reached the other node.
+    FrameDelivered {
+        /// Which.
+        channel: ChannelId,
+        /// Number of the frame in this channel.
+        frame: u64,
+        /// Its length in bytes.
+        bytes: u32,
+        /// Bits that the channel flipped and the link let through.
+        damaged_bits: u32,
+        /// The frame, for captures; recordings leave it out.
+        #[serde(skip)]
+        content: Bytes,
+    },
+    /// A frame did not reach the other node.
+    FrameLost {
+        /// Which.
+        channel: ChannelId,
+        /// Number of the frame in this channel.
+        frame: u64,
+        /// Its length in bytes.
+        bytes: u32,
+        /// Why.
+        cause: LossCause,
+    },
+    /// An LTP engine tells of a session.
+    Ltp {
+        /// Whose engine.
+        node: NodeId,
+        /// The other end.
+        peer: NodeId,
+        /// Which session.
+        session: Session,
+        /// What it tells.
+        #[serde(flatten)]
+        notice: LtpNotice,
+    },
+    /// A bundle agent tells of a bundle.
+    Bundle {
+        /// Whose agent.
+        node: NodeId,
+        /// `<source> <creation time in ms since 2000-01-01>-<sequence>`, and `+<offset>` for a fragment.
+        bundle: String,
+        /// The traffic item that it carries a part of, if any.
+        traffic: Option<TrafficId>,
+        /// Bytes of payload in it.
+        bytes: u64,
+        /// What it tells.
+        #[serde(flatten)]
+        notice: BundleNotice,
+    },
+    /// Application data arrived whole.
+    Arrived {
+        /// Which traffic item.
+        traffic: TrafficId,
+        /// Size in bytes.
+        bytes: u64,
+        /// SHA-256 of what arrived, in hex.
+        sha256: String,
+        /// Whether it is what was sent.
+        intact: bool,
+    },
+    /// The run ended: always the last event.
+    Ended {
+        /// Whether it was stopped before the scenario's end.
+        interrupted: bool,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_is_one_flat_json_object_and_comes_back() {
+        let stamped = Stamped {
+            at: Instant::from_nanos(1_500_000_000),
+            event: Event::Bundle {
+                node: NodeId(1),
+                bundle: "ipn:10.1 820000000000-0+65536".into(),
+                traffic: Some(TrafficId(0)),
+                bytes: 65_536,
+                notice: BundleNotice::Received { from: NodeId(0) },
+            },
+        };
+        let json = serde_json::to_string(&stamped).unwrap();
+        assert_eq!(
+            json,
+            r#"{"t":1500000000,"event":"bundle","node":1,"bundle":"ipn:10.1 820000000000-0+65536","traffic":0,"bytes":65536,"what":"received","from":0}"#
+        );
+        assert_eq!(serde_json::from_str::<Stamped>(&json).unwrap(), stamped);
+    }
+}

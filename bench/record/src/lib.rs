@@ -1,0 +1,3 @@
+//! Events, recordings and what is made of them.
+
+pub mod event;

@@ -1,0 +1,5 @@
+//! What space does to a link.
+
+mod body;
+
+pub use body::Body;
