@@ -1,1 +1,14 @@
-//! stub
+//! Protocol state machines without I/O and without a clock.
+//!
+//! - [`ltp`]: the Licklider Transmission Protocol engine (RFC 5326).
+//! - [`bp`]: the bundle agent (RFC 9171).
+//! - [`schedule`]: what a node knows of its contacts.
+//!
+//! Each is a value that is *told* what happens, and when (`handle_*`, with an [`Instant`](farlink_units::Instant)), and is
+//! then *asked* what follows (`poll_*`). None opens a socket, reads a clock or starts a thread; random draws come from a
+//! seed. So the same code runs under the virtual clock, under the wall clock and inside a test that moves time by hand.
+
+pub mod bp;
+pub mod ltp;
+pub mod ranges;
+pub mod schedule;

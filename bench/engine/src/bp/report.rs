@@ -1,0 +1,62 @@
+//! Bundle status reports (RFC 9171 §6.1.1, §6.2).
+
+use farlink_units::Instant;
+use farlink_wire::bpv7::{
+    AdministrativeRecord, BundleFlags, CrcType, Eid, FragmentExtent, PrimaryBlock, ReasonCode, StatusItem, StatusReport,
+};
+
+use super::Agent;
+
+/// What a status report asserts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Event {
+    Received,
+    Forwarded,
+    Delivered,
+    Deleted,
+}
+
+impl Agent {
+    /// Generates a status report on a bundle, destined for its report-to endpoint.
+    pub(super) fn report(
+        &mut self,
+        now: Instant,
+        about: &PrimaryBlock,
+        payload_length: u64,
+        event: Event,
+        reason: ReasonCode,
+    ) {
+        if !self.config.status_reports {
+            return;
+        }
+        // §4.2.3 forbids administrative records to ask for reports; one that does all the same must not start an endless
+        // exchange.
+        if about.flags.contains(BundleFlags::IS_ADMIN_RECORD) || about.report_to == Eid::None {
+            return;
+        }
+        let time_ms = about.flags.contains(BundleFlags::STATUS_TIME_REQUESTED).then(|| self.dtn_time_ms(now));
+        let item = |e: Event| if e == event { StatusItem { asserted: true, time_ms } } else { StatusItem::default() };
+        let record = AdministrativeRecord::StatusReport(StatusReport {
+            received: item(Event::Received),
+            forwarded: item(Event::Forwarded),
+            delivered: item(Event::Delivered),
+            deleted: item(Event::Deleted),
+            reason,
+            source: about.source.clone(),
+            creation: about.creation,
+            fragment: about.fragment.map(|f| FragmentExtent { offset: f.offset, length: payload_length }),
+        });
+        let primary = PrimaryBlock {
+            flags: BundleFlags::IS_ADMIN_RECORD,
+            crc: CrcType::Crc32c,
+            destination: about.report_to.clone(),
+            source: self.node_id(),
+            report_to: Eid::None,
+            creation: self.creation_timestamp(now),
+            lifetime_ms: about.lifetime_ms,
+            fragment: None,
+        };
+        let hops = Some((self.config.hop_limit, 0));
+        self.originate(now, primary, record.emit().into(), hops);
+    }
+}

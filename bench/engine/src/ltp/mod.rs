@@ -1,0 +1,708 @@
+//! The LTP engine: RFC 5326, sections 4, 6 and 7.
+//!
+//! # Order of calls
+//! One [`Engine`] speaks for one engine ID with any number of peers ([`Engine::add_peer`]).
+//! - Its owner tells it what happens: [`Engine::send`] and [`Engine::cancel`] for the client service,
+//!   [`Engine::handle_frame`] for what the link delivers, [`Engine::handle_cue`] and [`Engine::set_light_time`] for the
+//!   link state cues and distances that §5 demands of the operating environment, [`Engine::handle_timeout`] when
+//!   [`Engine::poll_timeout`] is due.
+//! - After each of these the owner asks what follows: [`Engine::poll_transmit`] whenever the link to a peer can take a
+//!   segment, [`Engine::poll_notice`] until it is empty.
+//!
+//! A segment counts as sent when `poll_transmit` hands it over; that call is the link state cue of its de-queuing, so timers
+//! start there. An owner whose link is closed simply does not call it (§6.1, §6.4).
+//!
+//! # Where the text leaves room
+//! - The red part is signified (§6.9) as soon as it is whole, even if the segment that completes it is no checkpoint; the
+//!   state diagram of §8.2 allows that and the client gets its data no later than by §6.9.
+//! - A receiving session stays open until its red part is whole *and* its reports are acknowledged. §6.14 taken alone would
+//!   close it at any moment without a running report timer, and forget data that it has claimed.
+//! - A gap that one report leaves and another has already filled is not sent again.
+
+mod block;
+mod receiving;
+mod sending;
+#[cfg(test)]
+mod tests;
+mod timer;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
+
+use bytes::Bytes;
+use farlink_units::{Duration, Instant};
+use farlink_wire::ltp::{CancelReason, Content, Data, DataKind, Party, Report, Segment, SessionId, segments};
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use thiserror::Error;
+
+pub use block::Block;
+use receiving::Receiving;
+use sending::Sending;
+use timer::{Answer, Awaited, Path, Timers};
+
+/// What an engine is told once.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// This engine's ID.
+    pub engine_id: u64,
+    /// The client services that exist here; data for any other is cancelled with UNREACH (§6).
+    pub client_services: BTreeSet<u64>,
+    /// How many bytes of red data may wait for the rest of their blocks. Data beyond that is not accepted and so not
+    /// claimed; the sender sends it again later.
+    pub receive_limit: u64,
+    /// How many sessions of one peer may be open at this receiver at once; data of further ones is not accepted.
+    pub max_receiving_sessions: usize,
+    /// Seed for session numbers and for first checkpoint and report serial numbers.
+    pub seed: u64,
+}
+
+impl Config {
+    /// An engine with the Bundle Protocol as its only client service and 1 GiB for blocks that arrive.
+    pub fn new(engine_id: u64, seed: u64) -> Self {
+        Config {
+            engine_id,
+            client_services: BTreeSet::from([BUNDLE_PROTOCOL]),
+            receive_limit: 1 << 30,
+            max_receiving_sessions: 100_000,
+            seed,
+        }
+    }
+}
+
+/// Client service number of the Bundle Protocol (IANA, LTP Client Service Identifiers).
+pub const BUNDLE_PROTOCOL: u64 = 1;
+
+/// What an engine is told of one peer.
+#[derive(Clone, Copy, Debug)]
+pub struct PeerConfig {
+    /// Longest LTP segment, header included, in bytes. At least [`PeerConfig::MIN_SEGMENT_SIZE`].
+    pub segment_size: usize,
+    /// "Additional anticipated latency" of §6.5: what the peer needs to answer beyond light time.
+    pub response_margin: Duration,
+    /// How often one checkpoint, one report or one cancellation is sent before the session is given up (§6.7, §6.8, §6.16).
+    pub retransmission_limit: u32,
+    /// How many reports with gaps a session may need before it is given up (§6.13), and how many reports may be issued for
+    /// one (§6.11).
+    pub problem_limit: u32,
+}
+
+impl PeerConfig {
+    /// Room for the longest header and some data.
+    pub const MIN_SEGMENT_SIZE: usize = 128;
+}
+
+impl Default for PeerConfig {
+    fn default() -> Self {
+        PeerConfig {
+            segment_size: 1360,
+            response_margin: Duration::from_secs(2),
+            retransmission_limit: 20,
+            problem_limit: 200,
+        }
+    }
+}
+
+/// A link state cue about a peer's transmission to this engine (§6.5, §6.6).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cue {
+    /// The peer begins to transmit towards this engine.
+    PeerStarts,
+    /// The peer ceases to transmit towards this engine.
+    PeerStops,
+}
+
+/// What the engine tells its client service (§7) and its owner.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// The whole red part of a block has arrived (§7.3).
+    RedPart {
+        /// Its session.
+        session: SessionId,
+        /// Who sent it.
+        peer: u64,
+        /// For which client service.
+        client_service: u64,
+        /// The red part.
+        data: Bytes,
+        /// Whether its end is the end of the block.
+        is_end_of_block: bool,
+    },
+    /// A segment of a green part has arrived (§7.2).
+    GreenSegment {
+        /// Its session.
+        session: SessionId,
+        /// Who sent it.
+        peer: u64,
+        /// For which client service.
+        client_service: u64,
+        /// Its place in the block.
+        offset: u64,
+        /// Its data.
+        data: Bytes,
+        /// Whether its end is the end of the block.
+        is_end_of_block: bool,
+    },
+    /// The block has been sent once (§7.7).
+    InitialTransmissionCompleted {
+        /// Its session.
+        session: SessionId,
+        /// To whom.
+        peer: u64,
+    },
+    /// The block has been sent and its red part has been received (§7.4).
+    TransmissionCompleted {
+        /// Its session.
+        session: SessionId,
+        /// By whom.
+        peer: u64,
+    },
+    /// A session as sender ended without success (§7.5).
+    TransmissionCancelled {
+        /// Which.
+        session: SessionId,
+        /// To whom.
+        peer: u64,
+        /// Why.
+        reason: CancelReason,
+        /// Whether this engine cancelled it.
+        locally: bool,
+    },
+    /// A session as receiver ended without success (§7.6).
+    ReceptionCancelled {
+        /// Which.
+        session: SessionId,
+        /// From whom.
+        peer: u64,
+        /// Why.
+        reason: CancelReason,
+        /// Whether this engine cancelled it.
+        locally: bool,
+    },
+    /// Something is sent again.
+    Retransmitted {
+        /// Its session.
+        session: SessionId,
+        /// To whom.
+        peer: u64,
+        /// Bytes of client data queued again.
+        bytes: u64,
+        /// Why.
+        cause: Cause,
+    },
+}
+
+/// Why something is sent again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// A report left it out.
+    Gap,
+    /// No report came for a checkpoint.
+    CheckpointTimer,
+    /// No acknowledgment came for a report.
+    ReportTimer,
+    /// No acknowledgment came for a cancellation.
+    CancelTimer,
+}
+
+/// Why a transmission request was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum SendError {
+    /// No such peer has been added.
+    #[error("engine {0} is not a peer of this engine: add it first")]
+    UnknownPeer(u64),
+    /// §4.1: the red part is at most the whole block.
+    #[error("the red part of {red} bytes is longer than the block of {block} bytes")]
+    RedPartTooLong {
+        /// Length of the red part.
+        red: u64,
+        /// Length of the block.
+        block: u64,
+    },
+    /// A block needs at least one byte, since some receivers refuse empty data segments.
+    #[error("the block is empty")]
+    EmptyBlock,
+}
+
+/// What came in and was not used, by reason. Nothing is dropped without being counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Discarded {
+    /// Segments that do not conform to §3.
+    pub malformed: u64,
+    /// Segments of engines that are no peers.
+    pub unknown_peer: u64,
+    /// Segments of sessions that are closed or were never open here.
+    pub unknown_session: u64,
+    /// Data that was here before.
+    pub duplicate_data: u64,
+    /// Data for which a limit left no room.
+    pub over_limit: u64,
+    /// Data that contradicts earlier segments of its session.
+    pub contradictory: u64,
+}
+
+#[derive(Debug)]
+struct Peer {
+    config: PeerConfig,
+    light_time_out: Duration,
+    light_time_back: Duration,
+    transmits: bool,
+    /// Internal operations traffic (§6.11, §6.13, §6.17): goes before data.
+    control: VecDeque<Control>,
+    /// Data to be sent again.
+    again: VecDeque<Again>,
+    /// Sessions whose initial transmission is not complete.
+    fresh: VecDeque<SessionId>,
+    receiving_sessions: usize,
+}
+
+impl Peer {
+    fn path(&self) -> Path {
+        Path {
+            light_time_out: self.light_time_out,
+            light_time_back: self.light_time_back,
+            margin: self.config.response_margin,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Control {
+    Report { session: SessionId, report_serial: u64 },
+    ReportAck { session: SessionId, report_serial: u64 },
+    Cancel { session: SessionId },
+    CancelAck { session: SessionId, by: Party },
+}
+
+/// A range of a block to be sent again; `checkpoint` is the serial number that its last segment carries.
+#[derive(Clone, Debug)]
+struct Again {
+    session: SessionId,
+    range: std::ops::Range<u64>,
+    checkpoint: Option<u64>,
+}
+
+#[derive(Debug)]
+struct Cancelling {
+    peer: u64,
+    by: Party,
+    reason: CancelReason,
+    times_sent: u32,
+}
+
+/// An LTP engine. See the [module](self) for the order of calls.
+#[derive(Debug)]
+pub struct Engine {
+    config: Config,
+    rng: ChaCha8Rng,
+    peers: BTreeMap<u64, Peer>,
+    sending: HashMap<SessionId, Sending>,
+    receiving: HashMap<SessionId, Receiving>,
+    cancelling: BTreeMap<SessionId, Cancelling>,
+    closed: Closed,
+    timers: Timers,
+    notices: VecDeque<Notice>,
+    discarded: Discarded,
+    received_bytes: u64,
+}
+
+impl Engine {
+    /// An engine without peers.
+    pub fn new(config: Config) -> Self {
+        Engine {
+            rng: ChaCha8Rng::seed_from_u64(config.seed),
+            config,
+            peers: BTreeMap::new(),
+            sending: HashMap::new(),
+            receiving: HashMap::new(),
+            cancelling: BTreeMap::new(),
+            closed: Closed::default(),
+            timers: Timers::default(),
+            notices: VecDeque::new(),
+            discarded: Discarded::default(),
+            received_bytes: 0,
+        }
+    }
+
+    /// Makes a peer known. It is taken to transmit, without any light time, until a cue says otherwise.
+    pub fn add_peer(&mut self, engine_id: u64, config: PeerConfig) {
+        let config = PeerConfig { segment_size: config.segment_size.max(PeerConfig::MIN_SEGMENT_SIZE), ..config };
+        self.peers.insert(
+            engine_id,
+            Peer {
+                config,
+                light_time_out: Duration::ZERO,
+                light_time_back: Duration::ZERO,
+                transmits: true,
+                control: VecDeque::new(),
+                again: VecDeque::new(),
+                fresh: VecDeque::new(),
+                receiving_sessions: 0,
+            },
+        );
+    }
+
+    /// Tells the distance to a peer now (§5), out and back.
+    pub fn set_light_time(&mut self, peer: u64, out: Duration, back: Duration) {
+        if let Some(peer) = self.peers.get_mut(&peer) {
+            peer.light_time_out = out;
+            peer.light_time_back = back;
+        }
+    }
+
+    /// Tells that a peer starts or stops transmitting towards this engine (§6.5, §6.6).
+    pub fn handle_cue(&mut self, now: Instant, peer: u64, cue: Cue) {
+        let Some(state) = self.peers.get_mut(&peer) else { return };
+        state.transmits = cue == Cue::PeerStarts;
+        match cue {
+            Cue::PeerStarts => self.timers.peer_starts(now, peer),
+            Cue::PeerStops => self.timers.peer_stops(now, peer),
+        }
+    }
+
+    /// A transmission request (§4.1): sends `block`, the first `red_length` bytes of it reliably.
+    ///
+    /// # Errors
+    /// An unknown peer, an empty block, a red part longer than the block.
+    pub fn send(
+        &mut self,
+        peer: u64,
+        client_service: u64,
+        block: Block,
+        red_length: u64,
+    ) -> Result<SessionId, SendError> {
+        let state = self.peers.get_mut(&peer).ok_or(SendError::UnknownPeer(peer))?;
+        if block.is_empty() {
+            return Err(SendError::EmptyBlock);
+        }
+        if red_length > block.len() {
+            return Err(SendError::RedPartTooLong { red: red_length, block: block.len() });
+        }
+        let session = loop {
+            // 32 bits: ION refuses longer session numbers.
+            let number = u64::from(self.rng.next_u32());
+            let session = SessionId { originator: self.config.engine_id, number };
+            if number != 0 && !self.sending.contains_key(&session) && !self.closed.contains(&session) {
+                break session;
+            }
+        };
+        let first_checkpoint = first_serial(&mut self.rng);
+        state.fresh.push_back(session);
+        self.sending.insert(session, Sending::new(peer, client_service, block, red_length, first_checkpoint));
+        Ok(session)
+    }
+
+    /// A cancellation request of the client service (§4.2), as sender or as receiver.
+    pub fn cancel(&mut self, session: SessionId) {
+        self.cancel_locally(session, CancelReason::UserCancelled);
+    }
+
+    /// Takes a frame that the link has delivered. It holds an integral number of segments (§5); what follows a malformed one
+    /// is dropped with it. `from` is the peer that the link couples to, for answers to sessions that nobody knows.
+    pub fn handle_frame(&mut self, from: u64, frame: &Bytes) {
+        for segment in segments(frame) {
+            match segment {
+                Ok(segment) => self.handle_segment(from, &segment, frame),
+                Err(_) => self.discarded.malformed += 1,
+            }
+        }
+    }
+
+    fn handle_segment(&mut self, from: u64, segment: &Segment<'_>, frame: &Bytes) {
+        let session = segment.session;
+        let ours = session.originator == self.config.engine_id;
+        let from_originator = matches!(
+            segment.content,
+            Content::Data(_)
+                | Content::ReportAck { .. }
+                | Content::Cancel { by: Party::Sender, .. }
+                | Content::CancelAck { by: Party::Receiver }
+        );
+        // Only the originator of a session sends these, and only its counterpart the others; one's own segments coming
+        // back are nobody's.
+        if from_originator == ours {
+            self.discarded.unknown_session += 1;
+            return;
+        }
+        let peer = if from_originator { session.originator } else { from };
+        if !self.peers.contains_key(&peer) {
+            self.discarded.unknown_peer += 1;
+            return;
+        }
+        match &segment.content {
+            Content::Data(data) => self.handle_data(peer, session, data, frame),
+            Content::Report(report) => self.handle_report(peer, session, report),
+            Content::ReportAck { report_serial } => self.handle_report_ack(session, *report_serial),
+            Content::Cancel { by, reason } => self.handle_cancel(peer, session, *by, *reason),
+            Content::CancelAck { .. } => self.handle_cancel_ack(session),
+        }
+    }
+
+    /// The next segment for a peer, of at most `room` bytes, or `None` if there is none that fits. Calling this means that
+    /// the segment leaves now.
+    pub fn poll_transmit(&mut self, now: Instant, peer: u64, room: usize) -> Option<Bytes> {
+        loop {
+            let state = self.peers.get_mut(&peer)?;
+            let limit = room.min(state.config.segment_size);
+            if let Some(control) = state.control.front().copied() {
+                match self.control_segment(&control) {
+                    // A report is never longer than the segment size, so this waits for a roomier moment at most.
+                    Some(segment) if segment.len() > room => return None,
+                    Some(segment) => {
+                        self.peers.get_mut(&peer)?.control.pop_front();
+                        self.control_sent(now, peer, &control);
+                        return Some(segment.into());
+                    }
+                    None => {
+                        self.peers.get_mut(&peer)?.control.pop_front();
+                        continue;
+                    }
+                }
+            }
+            if limit < PeerConfig::MIN_SEGMENT_SIZE {
+                return None;
+            }
+            if !state.again.is_empty() {
+                match self.retransmit_segment(now, peer, limit) {
+                    Some(segment) => return Some(segment),
+                    None => continue,
+                }
+            }
+            let session = *state.fresh.front()?;
+            match self.fresh_segment(now, peer, session, limit) {
+                Some(segment) => return Some(segment),
+                None => {
+                    self.peers.get_mut(&peer)?.fresh.pop_front();
+                }
+            }
+        }
+    }
+
+    /// Whether a block for this peer has not yet been sent once, so that a further one would have to wait.
+    pub fn has_unsent_blocks(&self, peer: u64) -> bool {
+        self.peers.get(&peer).is_some_and(|p| !p.fresh.is_empty() || !p.again.is_empty())
+    }
+
+    /// When [`Engine::handle_timeout`] is due.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.timers.next()
+    }
+
+    /// Acts on every timer that has run out by now (§6.7, §6.8, §6.16).
+    pub fn handle_timeout(&mut self, now: Instant) {
+        while let Some((awaited, peer)) = self.timers.pop_expired(now) {
+            match awaited.answer {
+                Answer::Report { checkpoint_serial } => self.checkpoint_timeout(peer, awaited.session, checkpoint_serial),
+                Answer::ReportAck { report_serial } => self.report_timeout(peer, awaited.session, report_serial),
+                Answer::CancelAck => self.cancel_timeout(peer, awaited.session),
+            }
+        }
+    }
+
+    /// The next notice, in the order in which things happened.
+    pub fn poll_notice(&mut self) -> Option<Notice> {
+        self.notices.pop_front()
+    }
+
+    /// Sessions that are open here, as sender, as receiver, and being cancelled.
+    pub fn open_sessions(&self) -> (usize, usize, usize) {
+        (self.sending.len(), self.receiving.len(), self.cancelling.len())
+    }
+
+    /// What came in and was not used.
+    pub fn discarded(&self) -> Discarded {
+        self.discarded
+    }
+
+    fn control_segment(&self, control: &Control) -> Option<Vec<u8>> {
+        let (session, content) = match *control {
+            Control::Report { session, report_serial } => {
+                let report = self.receiving.get(&session)?.report(report_serial)?;
+                (session, Content::Report(report.clone()))
+            }
+            Control::ReportAck { session, report_serial } => (session, Content::ReportAck { report_serial }),
+            Control::Cancel { session } => {
+                let cancelling = self.cancelling.get(&session)?;
+                (session, Content::Cancel { by: cancelling.by, reason: cancelling.reason })
+            }
+            Control::CancelAck { session, by } => (session, Content::CancelAck { by }),
+        };
+        let mut bytes = Vec::new();
+        Segment::new(session, content).emit(&mut bytes);
+        Some(bytes)
+    }
+
+    fn control_sent(&mut self, now: Instant, peer: u64, control: &Control) {
+        let (session, answer) = match *control {
+            Control::Report { session, report_serial } => (session, Answer::ReportAck { report_serial }),
+            Control::Cancel { session } => (session, Answer::CancelAck),
+            Control::ReportAck { .. } | Control::CancelAck { .. } => return,
+        };
+        self.start_timer(now, peer, Awaited { session, answer });
+    }
+
+    fn start_timer(&mut self, now: Instant, peer: u64, awaited: Awaited) {
+        if let Some(state) = self.peers.get(&peer) {
+            self.timers.start(now, peer, awaited, state.path(), state.transmits);
+        }
+    }
+
+    fn queue_control(&mut self, peer: u64, control: Control) {
+        if let Some(state) = self.peers.get_mut(&peer) {
+            state.control.push_back(control);
+        }
+    }
+
+    /// Ends a session from this side: Cancel Session (§6.19), a Cx segment, a notice to the client.
+    fn cancel_locally(&mut self, session: SessionId, reason: CancelReason) {
+        if let Some(sending) = self.remove_sending(session) {
+            self.notices.push_back(Notice::TransmissionCancelled { session, peer: sending.peer, reason, locally: true });
+            // §4.2: if no segment has left, the peer cannot know of the session.
+            if sending.has_begun() {
+                self.start_cancel(session, sending.peer, Party::Sender, reason);
+            }
+        } else if let Some(receiving) = self.remove_receiving(session) {
+            let peer = receiving.peer;
+            self.notices.push_back(Notice::ReceptionCancelled { session, peer, reason, locally: true });
+            self.start_cancel(session, peer, Party::Receiver, reason);
+        }
+    }
+
+    fn start_cancel(&mut self, session: SessionId, peer: u64, by: Party, reason: CancelReason) {
+        self.cancelling.insert(session, Cancelling { peer, by, reason, times_sent: 1 });
+        self.queue_control(peer, Control::Cancel { session });
+    }
+
+    /// Acknowledge Cancellation (§6.17).
+    fn handle_cancel(&mut self, peer: u64, session: SessionId, by: Party, reason: CancelReason) {
+        self.queue_control(peer, Control::CancelAck { session, by });
+        match by {
+            Party::Sender => {
+                if self.remove_receiving(session).is_some() {
+                    self.notices.push_back(Notice::ReceptionCancelled { session, peer, reason, locally: false });
+                } else {
+                    self.discarded.unknown_session += 1;
+                }
+                self.closed.remember(session);
+            }
+            Party::Receiver => {
+                if let Some(sending) = self.remove_sending(session) {
+                    let peer = sending.peer;
+                    self.notices.push_back(Notice::TransmissionCancelled { session, peer, reason, locally: false });
+                } else {
+                    self.discarded.unknown_session += 1;
+                }
+            }
+        }
+    }
+
+    /// Stop Cancel Timer (§6.18).
+    fn handle_cancel_ack(&mut self, session: SessionId) {
+        if self.cancelling.remove(&session).is_some() {
+            self.timers.stop_session(session);
+            self.closed.remember(session);
+        } else {
+            self.discarded.unknown_session += 1;
+        }
+    }
+
+    /// Retransmit Cancellation Segment (§6.16).
+    fn cancel_timeout(&mut self, peer: u64, session: SessionId) {
+        let limit = self.retransmission_limit(peer);
+        let Some(cancelling) = self.cancelling.get_mut(&session) else { return };
+        if cancelling.times_sent > limit {
+            self.cancelling.remove(&session);
+            self.closed.remember(session);
+            return;
+        }
+        cancelling.times_sent += 1;
+        let peer = cancelling.peer;
+        self.queue_control(peer, Control::Cancel { session });
+        self.notices.push_back(Notice::Retransmitted { session, peer, bytes: 0, cause: Cause::CancelTimer });
+    }
+
+    fn retransmission_limit(&self, peer: u64) -> u32 {
+        self.peers.get(&peer).map_or(0, |p| p.config.retransmission_limit)
+    }
+
+    fn problem_limit(&self, peer: u64) -> u32 {
+        self.peers.get(&peer).map_or(0, |p| p.config.problem_limit)
+    }
+}
+
+/// Serial numbers begin at random (§3.2.1, §3.2.2), not at zero, and stay short as SDNVs: 14 bits leave room to count up
+/// within two or three bytes.
+fn first_serial(rng: &mut ChaCha8Rng) -> u64 {
+    u64::from(rng.next_u32() % 0x3fff) + 1
+}
+
+/// Sessions that are over, so that late segments do not open them anew. The oldest are forgotten.
+#[derive(Debug, Default)]
+struct Closed {
+    order: VecDeque<SessionId>,
+    known: HashSet<SessionId>,
+}
+
+impl Closed {
+    const CAPACITY: usize = 1 << 16;
+
+    fn remember(&mut self, session: SessionId) {
+        if self.known.insert(session) {
+            self.order.push_back(session);
+            if self.order.len() > Self::CAPACITY {
+                if let Some(oldest) = self.order.pop_front() {
+                    self.known.remove(&oldest);
+                }
+            }
+        }
+    }
+
+    fn contains(&self, session: &SessionId) -> bool {
+        self.known.contains(session)
+    }
+}
+
+/// Encodes a data segment.
+fn data_segment(session: SessionId, kind: DataKind, client_service: u64, offset: u64, data: &[u8]) -> Bytes {
+    let segment = Segment::new(session, Content::Data(Data { kind, client_service, offset, data }));
+    let mut bytes = Vec::with_capacity(segment.encoded_len());
+    segment.emit(&mut bytes);
+    bytes.into()
+}
+
+/// A report, split so that each segment fits `segment_size` (§6.11).
+fn split_report(report: Report, segment_size: usize, next_serial: &mut u64) -> Vec<Report> {
+    // 70 bytes hold the longest header and the fixed fields; two SDNVs of at most ten bytes make a claim, and nearly always
+    // far shorter ones.
+    let per_segment = ((segment_size.saturating_sub(70)) / 20).max(1);
+    let mut serial = || {
+        let serial = *next_serial;
+        *next_serial += 1;
+        serial
+    };
+    if report.claims.len() <= per_segment {
+        return vec![Report { report_serial: serial(), ..report }];
+    }
+    let mut reports = Vec::new();
+    let mut lower = report.lower_bound;
+    let parts: Vec<_> = report.claims.chunks(per_segment).collect();
+    for (index, claims) in parts.iter().enumerate() {
+        // A scope ends where the next part's first claim begins, so that the gap before that claim is told here.
+        let upper = match parts.get(index + 1) {
+            Some(next) => report.lower_bound + next[0].offset,
+            None => report.upper_bound,
+        };
+        let shift = lower - report.lower_bound;
+        reports.push(Report {
+            report_serial: serial(),
+            checkpoint_serial: report.checkpoint_serial,
+            lower_bound: lower,
+            upper_bound: upper,
+            claims: claims
+                .iter()
+                .map(|c| farlink_wire::ltp::Claim { offset: c.offset - shift, length: c.length })
+                .collect(),
+        });
+        lower = upper;
+    }
+    reports
+}

@@ -1,0 +1,232 @@
+use std::fmt;
+use std::str::FromStr;
+
+use super::BundleError;
+use super::cbor::{self, Reader};
+
+const DTN: u64 = 1;
+const IPN: u64 = 2;
+
+/// An endpoint ID (section 4.2.5.1).
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Eid {
+    /// `dtn:none`, the null endpoint, which never has members.
+    None,
+    /// An ipn-scheme EID (section 4.2.5.1.2).
+    Ipn {
+        /// Node number. For an EID with an allocator (RFC 9758), allocator in the high and number in the low 32 bits.
+        node: u64,
+        /// Service number; 0 is the administrative endpoint.
+        service: u64,
+    },
+    /// A dtn-scheme EID (section 4.2.5.1.1): the scheme-specific part, such as `//node/app`.
+    Dtn(String),
+}
+
+impl Eid {
+    /// `ipn:node.service`.
+    pub const fn ipn(node: u64, service: u64) -> Self {
+        Eid::Ipn { node, service }
+    }
+
+    /// The node number of an ipn EID.
+    pub fn node(&self) -> Option<u64> {
+        match self {
+            Eid::Ipn { node, .. } => Some(*node),
+            Eid::None | Eid::Dtn(_) => None,
+        }
+    }
+
+    pub(super) fn read(reader: &mut Reader<'_>, field: &'static str) -> Result<Self, BundleError> {
+        reader.array_of(2, field)?;
+        let at = reader.at;
+        match reader.unsigned(field)? {
+            DTN => Eid::read_dtn(reader, field),
+            IPN => Eid::read_ipn(reader, field),
+            scheme => Err(BundleError::UnknownScheme { at, field, scheme }),
+        }
+    }
+
+    fn read_dtn(reader: &mut Reader<'_>, field: &'static str) -> Result<Self, BundleError> {
+        let at = reader.at;
+        if reader.peek() == Some(0) {
+            reader.at += 1;
+            return Ok(Eid::None);
+        }
+        let ssp = reader.text(field)?;
+        if !is_dtn_hier_part(ssp) {
+            return Err(BundleError::DtnSyntax { at, field });
+        }
+        Ok(Eid::Dtn(ssp.to_owned()))
+    }
+
+    fn read_ipn(reader: &mut Reader<'_>, field: &'static str) -> Result<Self, BundleError> {
+        let at = reader.at;
+        match reader.array(field)? {
+            2 => Ok(Eid::Ipn { node: reader.unsigned(field)?, service: reader.unsigned(field)? }),
+            3 => {
+                let (allocator, number) = (reader.unsigned(field)?, reader.unsigned(field)?);
+                let node = join(allocator, number).ok_or(BundleError::IpnRange { at, field })?;
+                Ok(Eid::Ipn { node, service: reader.unsigned(field)? })
+            }
+            found => Err(BundleError::ElementCount { at, field, expected: 2, found }),
+        }
+    }
+
+    pub(super) fn put(&self, out: &mut Vec<u8>) {
+        cbor::put_array(out, 2);
+        match self {
+            Eid::None => {
+                cbor::put_unsigned(out, DTN);
+                cbor::put_unsigned(out, 0);
+            }
+            Eid::Ipn { node, service } => {
+                cbor::put_unsigned(out, IPN);
+                cbor::put_array(out, 2);
+                cbor::put_unsigned(out, *node);
+                cbor::put_unsigned(out, *service);
+            }
+            Eid::Dtn(ssp) => {
+                cbor::put_unsigned(out, DTN);
+                cbor::put_text(out, ssp);
+            }
+        }
+    }
+}
+
+/// The URI: `dtn:none`, `ipn:10.1`, `dtn://node/app`.
+impl fmt::Display for Eid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Eid::None => f.write_str("dtn:none"),
+            Eid::Ipn { node, service } => write!(f, "ipn:{node}.{service}"),
+            Eid::Dtn(ssp) => write!(f, "dtn:{ssp}"),
+        }
+    }
+}
+
+/// Why a text is not an endpoint ID.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum EidSyntaxError {
+    /// Section 4.2.5.1: an endpoint ID is a URI of a known scheme.
+    #[error("\"{0}\" begins neither with \"ipn:\" nor with \"dtn:\"")]
+    Scheme(String),
+    /// Section 4.2.5.1.2, RFC 9758.
+    #[error(
+        "\"{0}\" is not of the form ipn:NODE.SERVICE, nor ipn:ALLOCATOR.NODE.SERVICE with 32-bit allocator and node"
+    )]
+    Ipn(String),
+    /// Section 4.2.5.1.1.
+    #[error("\"{0}\" is neither dtn:none nor of the form dtn://NODE/DEMUX")]
+    Dtn(String),
+}
+
+impl FromStr for Eid {
+    type Err = EidSyntaxError;
+
+    fn from_str(uri: &str) -> Result<Self, EidSyntaxError> {
+        if let Some(ssp) = uri.strip_prefix("ipn:") {
+            return parse_ipn(ssp).ok_or_else(|| EidSyntaxError::Ipn(uri.to_owned()));
+        }
+        match uri.strip_prefix("dtn:") {
+            Some("none") => Ok(Eid::None),
+            Some(ssp) if is_dtn_hier_part(ssp) => Ok(Eid::Dtn(ssp.to_owned())),
+            Some(_) => Err(EidSyntaxError::Dtn(uri.to_owned())),
+            None => Err(EidSyntaxError::Scheme(uri.to_owned())),
+        }
+    }
+}
+
+fn parse_ipn(ssp: &str) -> Option<Eid> {
+    let mut parts = ssp.split('.').map(number);
+    let (first, second) = (parts.next()??, parts.next()??);
+    let Some(third) = parts.next() else { return Some(Eid::Ipn { node: first, service: second }) };
+    if parts.next().is_some() {
+        return None;
+    }
+    Some(Eid::Ipn { node: join(first, second)?, service: third? })
+}
+
+/// `1*DIGIT`; the standard parser would also take a plus sign.
+fn number(digits: &str) -> Option<u64> {
+    if digits.bytes().all(|octet| octet.is_ascii_digit()) { digits.parse().ok() } else { None }
+}
+
+/// The fully qualified node number of RFC 9758.
+fn join(allocator: u64, number: u64) -> Option<u64> {
+    let (allocator, number) = (u32::try_from(allocator).ok()?, u32::try_from(number).ok()?);
+    Some(u64::from(allocator) << 32 | u64::from(number))
+}
+
+/// `"//" node-name "/" demux`: the node-name is a reg-name of RFC 3986, the demux any visible characters.
+fn is_dtn_hier_part(ssp: &str) -> bool {
+    let Some((node_name, demux)) = ssp.strip_prefix("//").and_then(|rest| rest.split_once('/')) else { return false };
+    is_reg_name(node_name) && demux.bytes().all(|octet| octet.is_ascii_graphic())
+}
+
+fn is_reg_name(name: &str) -> bool {
+    let mut octets = name.bytes();
+    while let Some(octet) = octets.next() {
+        let allowed = match octet {
+            b'%' => (0..2).all(|_| octets.next().is_some_and(|digit| digit.is_ascii_hexdigit())),
+            _ => octet.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=".contains(&octet),
+        };
+        if !allowed {
+            return false;
+        }
+    }
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn uris_are_read_and_written() {
+        let uris = [
+            ("dtn:none", Eid::None),
+            ("ipn:10.1", Eid::ipn(10, 1)),
+            ("ipn:18446744073709551615.0", Eid::ipn(u64::MAX, 0)),
+            ("dtn://node/", Eid::Dtn("//node/".into())),
+            ("dtn://ud3tn%2Fa.dtn/~group/a?b", Eid::Dtn("//ud3tn%2Fa.dtn/~group/a?b".into())),
+        ];
+        for (uri, eid) in uris {
+            assert_eq!(uri.parse(), Ok(eid.clone()));
+            assert_eq!(eid.to_string(), uri);
+        }
+        assert_eq!("ipn:977000.100.1".parse(), Ok(Eid::ipn(977_000 << 32 | 100, 1)));
+    }
+
+    #[test]
+    fn other_texts_are_refused() {
+        let refused = [
+            "",
+            "ipn",
+            "ipn:",
+            "ipn:1",
+            "ipn:1.",
+            "ipn:.1",
+            "ipn:1.2.",
+            "ipn:1.2.3.4",
+            "ipn:+1.2",
+            "ipn:-1.2",
+            "ipn:18446744073709551616.1",
+            "ipn:4294967296.1.1",
+            "ipn:1.4294967296.1",
+            "ipn://1.1",
+            "dtn:",
+            "dtn:node",
+            "dtn://node",
+            "dtn:/node/app",
+            "dtn://no de/app",
+            "dtn://node/a b",
+            "dtn://n%2/",
+            "http://node/",
+            "10.1",
+        ];
+        for uri in refused {
+            assert!(uri.parse::<Eid>().is_err(), "{uri:?} was taken");
+        }
+    }
+}
