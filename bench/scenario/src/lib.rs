@@ -1,1 +1,28 @@
-//! stub
+//! The scenario file: one YAML document that says which nodes there are, how they are linked, what they send and what must
+//! come of it.
+//!
+//! [`load`] reads a file and [`parse`] a text; both give a [`Scenario`] in which every name is resolved and every value is
+//! checked, or a [`ScenarioError`] with *all* that is wrong, each with its line, its column and what would be right.
+//! [`schema`] describes the file to editors. Nothing here runs anything.
+//!
+//! Inside, a file passes three stages: `file` is the shape that serde reads, in which every value remembers where it stands;
+//! `values` and `words` are the texts inside it (a node ID, a point of time, a body); `check` makes a [`Scenario`] of both and notes each
+//! [`Problem`] on the way.
+
+mod check;
+mod empty;
+mod file;
+mod located;
+mod model;
+mod names;
+mod problem;
+mod read;
+mod schema;
+mod syntax;
+mod values;
+mod words;
+
+pub use model::{Channel, Content, DamagedFrames, Link, LtpSettings, Node, Path, Place, Scenario, SourceText, Traffic};
+pub use problem::{Position, Problem, ScenarioError, ScenarioWarnings};
+pub use read::{MAX_FILE_BYTES, Overrides, load, parse};
+pub use schema::schema;

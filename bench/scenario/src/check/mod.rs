@@ -1,0 +1,251 @@
+//! From the shape of the file to a [`Scenario`]: resolves names, checks values, and notes every problem on the way.
+//!
+//! A check that fails notes its problem and goes on with `None` for the value, so that one run finds all there is to find.
+
+mod links;
+mod places;
+mod traffic;
+
+use std::path::Path;
+
+use farlink_units::{Duration, Size};
+use hifitime::Epoch;
+
+use crate::file::{File, NodeEntry};
+use crate::located::{At, Named, Text};
+use crate::model::{Node, Place, Scenario, SourceText};
+use crate::names::{NAME_RULE, check_name, nearest, one_of};
+use crate::problem::{Position, Problem, START, ScenarioError};
+use crate::read::Overrides;
+
+/// Longer runs are mistakes, or wait for someone who needs them.
+const MAX_DURATION: Duration = Duration::from_secs(3653 * 86_400);
+
+/// The smallest bundle, and so the least that a node must be able to keep.
+const MIN_BUNDLE: Size = Size::from_bytes(1 << 10);
+
+/// Makes a scenario of `file`. Paths in it are relative to `folder`.
+pub(crate) fn check(
+    file: &File,
+    source: SourceText,
+    folder: &Path,
+    overrides: &Overrides,
+) -> Result<Scenario, ScenarioError> {
+    let mut notes = Notes::default();
+    match scenario(file, &source, folder, overrides, &mut notes) {
+        Some(mut scenario) if notes.errors.is_empty() => {
+            scenario.warnings = notes.warnings;
+            Ok(scenario)
+        }
+        _ => Err(ScenarioError::new(&source, notes.errors)),
+    }
+}
+
+fn scenario(
+    file: &File,
+    source: &SourceText,
+    folder: &Path,
+    overrides: &Overrides,
+    notes: &mut Notes,
+) -> Option<Scenario> {
+    let name = notes.need(&file.scenario, START, "scenario: my-scenario");
+    if let Some(name) = name {
+        notes.name(name);
+    }
+    let seed = notes.read_or(&file.seed, crate::values::Count(1)).map(|seed| overrides.seed.unwrap_or(seed.0));
+    let epoch = notes.need_read(&file.epoch, START, "epoch: 2026-12-15T00:00:00Z").map(|utc| utc.0);
+    let duration = duration(file, overrides, notes);
+    let run = Run { epoch, duration };
+
+    let places = places::check(&file.places, notes);
+    let no_nodes = Named::default();
+    let entries = notes.need_entries(&file.nodes, "nodes", "a node: `lander: { eid: \"ipn:10.0\" }`");
+    let entries = entries.unwrap_or(&no_nodes);
+    let node_names: Vec<&str> = entries.0.iter().map(|(name, _)| name.value.as_str()).collect();
+    let nodes = nodes(entries, &places, notes);
+
+    let example = "a link: `downlink: { forward: { from: …, to: …, rate: 1 Mbit/s }, light_time: 10 min }`";
+    let links = notes.need_entries(&file.links, "links", example);
+    let links = links.map(|links| links::check(links, entries, &node_names, &places, run, notes));
+    let example = "what is sent: `image: { from: …, to: …, file: … }`";
+    let traffic = notes.need_entries(&file.traffic, "traffic", example);
+    let routes = traffic::Routes::over(links.as_deref());
+    let traffic = traffic.and_then(|traffic| {
+        let setting = traffic::Setting {
+            node_names: &node_names,
+            routes: &routes,
+            folder,
+            payload: overrides.payload.as_deref(),
+            run,
+        };
+        traffic::check(traffic, &file.expect, &setting, notes)
+    });
+
+    Some(Scenario {
+        name: name?.value.clone(),
+        description: file.description.clone().unwrap_or_default(),
+        seed: seed?,
+        epoch: epoch?,
+        duration: duration?,
+        nodes: nodes?,
+        links: links?.into_iter().collect::<Option<_>>()?,
+        traffic: traffic?,
+        source: source.clone(),
+        warnings: Vec::new(),
+    })
+}
+
+fn duration(file: &File, overrides: &Overrides, notes: &mut Notes) -> Option<Duration> {
+    let written = notes.need_read(&file.duration, START, "duration: 24 h");
+    let fits = |duration: Duration| duration > Duration::ZERO && duration <= MAX_DURATION;
+    let help = "a run lasts longer than 0 s and at most 10 years";
+    match (overrides.duration, &file.duration, written) {
+        (Some(duration), ..) if !fits(duration) => {
+            notes.errors.push(Problem::of_file(format!("the duration {duration} is out of range")).help(help));
+            None
+        }
+        (Some(duration), ..) => Some(duration),
+        (None, Some(text), Some(duration)) if !fits(duration) => {
+            notes.error(text.position, format!("the duration {duration} is out of range"), help);
+            None
+        }
+        (None, _, duration) => duration,
+    }
+}
+
+fn nodes(entries: &Named<NodeEntry>, places: &places::Places, notes: &mut Notes) -> Option<Vec<Node>> {
+    let mut taken: Vec<(u64, &str)> = Vec::new();
+    let mut nodes = Vec::new();
+    for (name, entry) in &entries.0 {
+        notes.name(name);
+        let number = notes.need_read(&entry.eid, name.position, "eid: \"ipn:10.0\"").map(|id| id.0);
+        if let (Some(number), Some(eid)) = (number, &entry.eid) {
+            if let Some((_, other)) = taken.iter().find(|(taken, _)| *taken == number) {
+                let message = format!("`ipn:{number}.0` is already the node ID of `{other}`");
+                notes.error(eid.position, message, "give every node its own number");
+            }
+            taken.push((number, &name.value));
+        }
+        if let Some(kind) = &entry.kind {
+            notes.read(kind);
+        }
+        let storage = notes.read_or(&entry.storage, Size::from_bytes(1 << 30));
+        if let (Some(storage), Some(text)) = (storage, &entry.storage)
+            && storage < MIN_BUNDLE
+        {
+            notes.error(text.position, format!("{storage} of storage holds no bundle"), "give it at least 1 KiB");
+        }
+        let place = entry.at.as_ref().map(|at| places.find(at, notes));
+        nodes.push((|| {
+            Some(Node {
+                name: name.value.clone(),
+                node_number: number?,
+                place: match place {
+                    Some(place) => Some(place??),
+                    None => None,
+                },
+                storage: storage?,
+            })
+        })());
+    }
+    places.note_unused(entries, notes);
+    nodes.into_iter().collect()
+}
+
+/// The frame of time of a run, as far as it could be read.
+#[derive(Clone, Copy)]
+struct Run {
+    epoch: Option<Epoch>,
+    duration: Option<Duration>,
+}
+
+/// What was found so far.
+#[derive(Default)]
+struct Notes {
+    errors: Vec<Problem>,
+    warnings: Vec<Problem>,
+}
+
+impl Notes {
+    fn error(&mut self, position: Position, message: impl Into<String>, help: impl Into<String>) {
+        self.errors.push(Problem::at(position, message).help(help));
+    }
+
+    fn warning(&mut self, position: Position, message: impl Into<String>, help: impl Into<String>) {
+        self.warnings.push(Problem::at(position, message).help(help));
+    }
+
+    /// The value of a scalar.
+    fn read<T: Clone>(&mut self, text: &Text<T>) -> Option<T> {
+        match &text.read {
+            Ok(value) => Some(value.clone()),
+            Err(wrong) => {
+                let problem = Problem::at(text.position, &wrong.message);
+                self.errors.push(Problem { help: wrong.help.clone(), ..problem });
+                None
+            }
+        }
+    }
+
+    /// The value of an optional scalar: `None` if it stands there and is wrong.
+    fn read_opt<T: Clone>(&mut self, text: &Option<Text<T>>) -> Option<Option<T>> {
+        text.as_ref().map_or(Some(None), |text| self.read(text).map(Some))
+    }
+
+    fn read_or<T: Clone>(&mut self, text: &Option<Text<T>>, default: T) -> Option<T> {
+        self.read_opt(text).map(|value| value.unwrap_or(default))
+    }
+
+    /// A key that must stand under `owner`; `example` begins with it.
+    fn need<'a, T>(&mut self, field: &'a Option<T>, owner: Position, example: &str) -> Option<&'a T> {
+        if field.is_none() {
+            let key = example.split(':').next().unwrap_or_default();
+            self.error(owner, format!("the key `{key}` is missing"), format!("add `{example}`"));
+        }
+        field.as_ref()
+    }
+
+    fn need_read<T: Clone>(&mut self, field: &Option<Text<T>>, owner: Position, example: &str) -> Option<T> {
+        self.need(field, owner, example).and_then(|text| self.read(text))
+    }
+
+    /// A mapping at the top of the file that must have an entry.
+    fn need_entries<'a, T>(
+        &mut self,
+        field: &'a Option<At<Named<T>>>,
+        key: &str,
+        example: &str,
+    ) -> Option<&'a Named<T>> {
+        match field {
+            None => {
+                self.error(START, format!("the key `{key}` is missing"), format!("add `{key}:` with {example}"));
+                None
+            }
+            Some(entries) if entries.value.0.is_empty() => {
+                self.error(entries.position, format!("`{key}` is empty"), format!("add {example}"));
+                None
+            }
+            Some(entries) => Some(&entries.value),
+        }
+    }
+
+    fn name(&mut self, name: &At<String>) {
+        if let Err(message) = check_name(&name.value) {
+            self.error(name.position, message, NAME_RULE);
+        }
+    }
+
+    /// The index of the `kind` that a name means.
+    fn reference(&mut self, name: &At<String>, kind: &str, names: &[&str]) -> Option<usize> {
+        let found = names.iter().position(|known| *known == name.value);
+        if found.is_none() {
+            let help = match nearest(&name.value, names.iter().copied()) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None if names.is_empty() => format!("the file has no {kind} at all"),
+                None => format!("write {}", one_of(names.iter().copied())),
+            };
+            self.error(name.position, format!("there is no {kind} `{}`", name.value), help);
+        }
+        found
+    }
+}
