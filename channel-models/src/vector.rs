@@ -1,0 +1,68 @@
+//! The little algebra that the geometry needs.
+
+use std::ops::{Add, Mul, Sub};
+
+/// What a number of turns is beyond whole ones, 0 … 1. A remainder would cost the more the larger the number is.
+pub(crate) fn fraction(turns: f64) -> f64 {
+    turns - turns.floor()
+}
+
+/// A vector in km, or a direction.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Vector(pub(crate) [f64; 3]);
+
+impl Vector {
+    pub(crate) fn dot(self, o: Vector) -> f64 {
+        self.0[0] * o.0[0] + self.0[1] * o.0[1] + self.0[2] * o.0[2]
+    }
+
+    pub(crate) fn length(self) -> f64 {
+        self.dot(self).sqrt()
+    }
+}
+
+impl Add for Vector {
+    type Output = Vector;
+    fn add(self, o: Vector) -> Vector {
+        Vector([self.0[0] + o.0[0], self.0[1] + o.0[1], self.0[2] + o.0[2]])
+    }
+}
+
+impl Sub for Vector {
+    type Output = Vector;
+    fn sub(self, o: Vector) -> Vector {
+        Vector([self.0[0] - o.0[0], self.0[1] - o.0[1], self.0[2] - o.0[2]])
+    }
+}
+
+impl Mul<f64> for Vector {
+    type Output = Vector;
+    fn mul(self, k: f64) -> Vector {
+        Vector([self.0[0] * k, self.0[1] * k, self.0[2] * k])
+    }
+}
+
+/// Three axes of one frame, written in another: `x`, `y`, `z` as seen there.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Axes {
+    pub(crate) x: Vector,
+    pub(crate) y: Vector,
+    pub(crate) z: Vector,
+}
+
+impl Axes {
+    /// Axes along those of the outer frame.
+    pub(crate) const SAME: Axes =
+        Axes { x: Vector([1.0, 0.0, 0.0]), y: Vector([0.0, 1.0, 0.0]), z: Vector([0.0, 0.0, 1.0]) };
+
+    /// A vector of the inner frame, in the outer one.
+    pub(crate) fn outward(&self, v: [f64; 3]) -> Vector {
+        self.x * v[0] + self.y * v[1] + self.z * v[2]
+    }
+
+    /// These axes turned by `angle` radians about their own z.
+    pub(crate) fn turned_about_z(&self, angle: f64) -> Axes {
+        let (s, c) = angle.sin_cos();
+        Axes { x: self.x * c + self.y * s, y: self.y * c - self.x * s, z: self.z }
+    }
+}
