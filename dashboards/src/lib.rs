@@ -1,1 +1,21 @@
-//! stub
+//! The terminal: what happens on the links, live or played back, drawn from events alone.
+//!
+//! | module | what it does |
+//! |---|---|
+//! | [`model`] | the state of the run at one instant, made of the events up to then |
+//! | [`playback`] | which instant that is: follows the run, or moves a playhead through its events |
+//! | [`keys`] | what each key does |
+//! | [`screen`] | draws model and playback; holds no state |
+//! | [`live`] | brings them together: keys, events and timers come in through one channel |
+//!
+//! Only [`live`] touches the terminal and the clock of the machine; the rest is told the time and can be tested without.
+
+pub mod keys;
+pub mod live;
+pub mod model;
+pub mod playback;
+pub mod screen;
+mod tape;
+
+pub use live::{LiveView, Outcome, run};
+pub use playback::Pace;
