@@ -1,2 +1,71 @@
 //! The `farlink` command.
-fn main() {}
+//!
+//! Exit codes are the same everywhere: 0 everything expected was met, 1 something expected was not, 2 the bench itself could
+//! not do its part (wrong input, a port in use, a full disk, an interruption).
+
+mod commands;
+mod interrupt;
+mod progress;
+mod summary;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// A test bench and link emulator for delay-tolerant space links.
+#[derive(Debug, Parser)]
+#[command(name = "farlink", version, max_term_width = 100)]
+#[command(after_help = "Try it:\n  farlink run fixtures/scenarios/mars-relay.yaml\n\n\
+    Exit codes: 0 all that was expected was met, 1 something was not, 2 the bench could not do its part.")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Run(commands::run::RunArguments),
+    Check(commands::check::CheckArguments),
+    Schema(commands::schema::SchemaArguments),
+    Node(commands::node::NodeArguments),
+    Emulate(commands::emulate::EmulateArguments),
+}
+
+/// How a command ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ending {
+    /// All that was expected was met.
+    Met,
+    /// Something was not.
+    NotMet,
+    /// The bench could not do its part; why has been said.
+    BenchFailed,
+}
+
+impl From<Ending> for ExitCode {
+    fn from(ending: Ending) -> Self {
+        ExitCode::from(match ending {
+            Ending::Met => 0,
+            Ending::NotMet => 1,
+            Ending::BenchFailed => 2,
+        })
+    }
+}
+
+/// Says on standard error what went wrong; the bench could not do its part.
+fn bench_failed(message: impl std::fmt::Display) -> Ending {
+    eprintln!("error: {message}");
+    Ending::BenchFailed
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let ending = match arguments.command {
+        Command::Run(arguments) => commands::run::run(&arguments),
+        Command::Check(arguments) => commands::check::check(&arguments),
+        Command::Schema(arguments) => commands::schema::schema(&arguments),
+        Command::Node(arguments) => commands::node::node(&arguments),
+        Command::Emulate(arguments) => commands::emulate::emulate(&arguments),
+    };
+    ending.into()
+}

@@ -1,1 +1,18 @@
-//! stub
+//! The emulator: channels between nodes, and the loop that drives them.
+//!
+//! - [`Channel`] is one direction of a link: it serialises what a node writes at its data rate, asks the models for contact,
+//!   light time and bit errors at that instant, keeps the frame for one light time and counts everything.
+//! - [`Bench`] couples [`Node`]s with channels and takes one event after the other, in order of time.
+//! - [`clock`] says how fast: [`clock::Clock::Virtual`] jumps from event to event, [`clock::Clock::wall`] sleeps in between.
+//! - [`coupling`] puts channels between real ports.
+//!
+//! Neither the channel nor the loop knows which clock drives it.
+
+mod agenda;
+mod bench;
+mod channel;
+pub mod clock;
+pub mod coupling;
+
+pub use bench::{Bench, Node};
+pub use channel::{Arrival, Channel, ChannelConfig, Contacts, Damaged, MAX_FRAME_BYTES};

@@ -1,1 +1,7 @@
-//! stub
+//! What is under test, and its peers.
+//!
+//! [`builtin::BuiltinNode`] is Farlink's own node: a bundle agent over an LTP engine, following a schedule of contacts. It
+//! runs inside a bench, where channels carry its frames, and as a process of its own over UDP ([`over_udp`]).
+
+pub mod builtin;
+pub mod over_udp;

@@ -1,0 +1,19 @@
+//! One module a command.
+
+pub mod check;
+pub mod emulate;
+pub mod node;
+pub mod run;
+pub mod schema;
+
+use clap::ValueEnum;
+
+/// How a result is printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people.
+    #[default]
+    Text,
+    /// For programs.
+    Json,
+}

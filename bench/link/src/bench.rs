@@ -1,0 +1,238 @@
+//! Nodes on channels, one event after the other.
+
+use bytes::Bytes;
+use farlink_record::{ChannelId, Event, NodeId, Stamped};
+use farlink_units::{Duration, Instant};
+
+use crate::agenda::Agenda;
+use crate::channel::{Channel, Contacts};
+
+/// What the bench asks of a node. All of it is told the time; none of it may wait.
+pub trait Node {
+    /// A frame has come in over a channel that ends at this node.
+    fn handle_frame(&mut self, now: Instant, channel: ChannelId, frame: Bytes);
+
+    /// The transmitter of a channel that begins at this node is free: the next frame for it, if any. It leaves now.
+    fn poll_transmit(&mut self, now: Instant, channel: ChannelId) -> Option<Bytes>;
+
+    /// When [`Node::handle_timeout`] is due.
+    fn poll_timeout(&self) -> Option<Instant>;
+
+    /// The instant that [`Node::poll_timeout`] named has come.
+    fn handle_timeout(&mut self, now: Instant);
+
+    /// What the node has to tell, in order, until there is nothing more.
+    fn poll_event(&mut self) -> Option<Event>;
+}
+
+/// How often the recording tells the light time of an open channel.
+const LIGHT_TIME_INTERVAL: Duration = Duration::from_secs(60);
+
+/// What an agenda item stands for. Their order is the order at equal instants: contacts change first, so that what happens
+/// at that instant finds them as they then are.
+#[derive(Clone, Copy, Debug)]
+enum Item {
+    Contact(usize),
+    Arrival(usize),
+    Timeout(usize),
+    Idle(usize),
+    LightTime(usize),
+}
+
+#[derive(Debug)]
+struct Coupled {
+    channel: Channel,
+    from: usize,
+    to: usize,
+    /// The next contact to open or close, as an index of contacts and whether it is open.
+    contact: usize,
+    open: bool,
+}
+
+/// Nodes coupled by channels.
+///
+/// Its owner asks for [`Bench::next_instant`], waits until then as its clock says, and calls [`Bench::step`].
+#[derive(Debug)]
+pub struct Bench<N> {
+    nodes: Vec<N>,
+    outgoing: Vec<Vec<usize>>,
+    channels: Vec<Coupled>,
+    agenda: Agenda,
+}
+
+impl<N: Node> Bench<N> {
+    /// A bench of these nodes and of these channels, each with the node where it begins and where it ends.
+    ///
+    /// # Panics
+    /// If a channel names a node that is not there.
+    pub fn new(nodes: Vec<N>, channels: Vec<(Channel, NodeId, NodeId)>) -> Self {
+        let mut outgoing = vec![Vec::new(); nodes.len()];
+        let channels: Vec<Coupled> = channels
+            .into_iter()
+            .enumerate()
+            .map(|(index, (channel, from, to))| {
+                let (from, to) = (usize::from(from.0), usize::from(to.0));
+                assert!(from < nodes.len() && to < nodes.len(), "channel {index} names an unknown node");
+                outgoing[from].push(index);
+                Coupled { channel, from, to, contact: 0, open: false }
+            })
+            .collect();
+        let mut bench =
+            Bench { agenda: Agenda::new(channels.len() * 4 + nodes.len()), nodes, outgoing, channels };
+        for index in 0..bench.channels.len() {
+            let first = match bench.channels[index].channel.contacts() {
+                Contacts::Always => Some(Instant::ZERO),
+                Contacts::During(intervals) => intervals.first().map(|i| i.start),
+            };
+            bench.set(Item::Contact(index), first);
+        }
+        for index in 0..bench.nodes.len() {
+            let timeout = bench.nodes[index].poll_timeout();
+            bench.set(Item::Timeout(index), timeout);
+        }
+        bench
+    }
+
+    /// A node.
+    pub fn node_mut(&mut self, node: NodeId) -> &mut N {
+        &mut self.nodes[usize::from(node.0)]
+    }
+
+    /// Every channel.
+    pub fn channels(&self) -> impl Iterator<Item = &Channel> {
+        self.channels.iter().map(|c| &c.channel)
+    }
+
+    /// When [`Bench::step`] has something to do.
+    pub fn next_instant(&self) -> Option<Instant> {
+        self.agenda.first().map(|(at, _)| at)
+    }
+
+    /// Takes the next thing that happens, and says to which node, if any, it happened.
+    pub fn step(&mut self, emit: &mut dyn FnMut(Stamped)) -> Option<NodeId> {
+        let (now, item) = self.agenda.pop()?;
+        match self.item(item) {
+            Item::Contact(index) => {
+                self.contact_edge(now, index, emit);
+                None
+            }
+            Item::LightTime(index) => {
+                self.tell_light_time(now, index, emit);
+                None
+            }
+            Item::Arrival(index) => {
+                let coupled = &mut self.channels[index];
+                let to = coupled.to;
+                if let Some(arrival) = coupled.channel.take_due(now) {
+                    let channel = coupled.channel.id();
+                    emit(Stamped { at: now, event: arrival.event(channel) });
+                    if arrival.delivered {
+                        self.nodes[to].handle_frame(now, channel, arrival.content);
+                    }
+                }
+                let next = self.channels[index].channel.next_due();
+                self.set(Item::Arrival(index), next);
+                self.attend(now, to, emit);
+                Some(NodeId(to as u16))
+            }
+            Item::Timeout(index) => {
+                self.nodes[index].handle_timeout(now);
+                self.attend(now, index, emit);
+                Some(NodeId(index as u16))
+            }
+            Item::Idle(index) => {
+                let from = self.channels[index].from;
+                self.attend(now, from, emit);
+                Some(NodeId(from as u16))
+            }
+        }
+    }
+
+    /// Lets a node act after its owner has told it something at `now`.
+    pub fn attend_to(&mut self, now: Instant, node: NodeId, emit: &mut dyn FnMut(Stamped)) {
+        self.attend(now, usize::from(node.0), emit);
+    }
+
+    fn attend(&mut self, now: Instant, node: usize, emit: &mut dyn FnMut(Stamped)) {
+        self.drain(now, node, emit);
+        for position in 0..self.outgoing[node].len() {
+            let index = self.outgoing[node][position];
+            let mut busy_until = self.channels[index].channel.busy_until();
+            while busy_until <= now {
+                let channel = &mut self.channels[index].channel;
+                let Some(frame) = self.nodes[node].poll_transmit(now, channel.id()) else { break };
+                channel.offer(now, frame, |event| emit(Stamped { at: now, event }));
+                busy_until = channel.busy_until();
+            }
+            let due = self.channels[index].channel.next_due();
+            self.set(Item::Arrival(index), due);
+            self.set(Item::Idle(index), (busy_until > now).then_some(busy_until));
+        }
+        self.drain(now, node, emit);
+        let timeout = self.nodes[node].poll_timeout().map(|at| at.max(now));
+        self.set(Item::Timeout(node), timeout);
+    }
+
+    fn drain(&mut self, now: Instant, node: usize, emit: &mut dyn FnMut(Stamped)) {
+        while let Some(event) = self.nodes[node].poll_event() {
+            emit(Stamped { at: now, event });
+        }
+    }
+
+    fn contact_edge(&mut self, now: Instant, index: usize, emit: &mut dyn FnMut(Stamped)) {
+        let coupled = &mut self.channels[index];
+        let channel = coupled.channel.id();
+        coupled.open = !coupled.open;
+        let interval = |contact: usize| match coupled.channel.contacts() {
+            Contacts::Always => (contact == 0).then_some((Instant::ZERO, Instant::MAX)),
+            Contacts::During(intervals) => intervals.get(contact).map(|i| (i.start, i.end)),
+        };
+        let (event, next_edge, next_tick) = if coupled.open {
+            let until = interval(coupled.contact).map_or(Instant::MAX, |(_, end)| end);
+            let light_time = coupled.channel.light_time(now).into();
+            let end = Some(until).filter(|u| *u < Instant::MAX);
+            (Event::ContactOpened { channel, until, light_time }, end, Some(now + LIGHT_TIME_INTERVAL))
+        } else {
+            coupled.contact += 1;
+            (Event::ContactClosed { channel }, interval(coupled.contact).map(|(start, _)| start), None)
+        };
+        emit(Stamped { at: now, event });
+        self.set(Item::Contact(index), next_edge);
+        self.set(Item::LightTime(index), next_tick);
+    }
+
+    fn tell_light_time(&mut self, now: Instant, index: usize, emit: &mut dyn FnMut(Stamped)) {
+        let channel = &self.channels[index].channel;
+        let event = Event::LightTime { channel: channel.id(), light_time: channel.light_time(now).into() };
+        emit(Stamped { at: now, event });
+        self.set(Item::LightTime(index), Some(now + LIGHT_TIME_INTERVAL));
+    }
+
+    fn number(&self, item: Item) -> usize {
+        let (channels, nodes) = (self.channels.len(), self.nodes.len());
+        match item {
+            Item::Contact(i) => i,
+            Item::Arrival(i) => channels + i,
+            Item::Timeout(i) => 2 * channels + i,
+            Item::Idle(i) => 2 * channels + nodes + i,
+            Item::LightTime(i) => 3 * channels + nodes + i,
+        }
+    }
+
+    fn item(&self, number: usize) -> Item {
+        let (channels, nodes) = (self.channels.len(), self.nodes.len());
+        let (second, third) = (2 * channels, 2 * channels + nodes);
+        match number {
+            n if n < channels => Item::Contact(n),
+            n if n < second => Item::Arrival(n - channels),
+            n if n < third => Item::Timeout(n - second),
+            n if n < third + channels => Item::Idle(n - third),
+            n => Item::LightTime(n - third - channels),
+        }
+    }
+
+    fn set(&mut self, item: Item, at: Option<Instant>) {
+        let number = self.number(item);
+        self.agenda.set(number, at);
+    }
+}

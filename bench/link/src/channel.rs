@@ -1,0 +1,319 @@
+//! One direction of a link.
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+use farlink_channel_models::{BitErrors, Interval, LightTime};
+use farlink_record::{ChannelId, Event, LossCause};
+use farlink_units::{BitRate, Duration, Instant};
+
+/// Longest frame that a channel carries, in bytes.
+pub const MAX_FRAME_BYTES: usize = 65_535;
+
+/// When a channel carries.
+#[derive(Clone, Debug)]
+pub enum Contacts {
+    /// All the time.
+    Always,
+    /// In these intervals of emission time, which are in order and do not overlap.
+    During(Vec<Interval>),
+}
+
+impl Contacts {
+    /// Whether every bit that leaves from `start` to `end` finds the channel open.
+    fn hold(&self, start: Instant, end: Instant) -> bool {
+        match self {
+            Contacts::Always => true,
+            Contacts::During(intervals) => {
+                let next = intervals.partition_point(|i| i.start <= start);
+                next.checked_sub(1).is_some_and(|i| end <= intervals[i].end)
+            }
+        }
+    }
+}
+
+/// What the link does with a frame that has flipped bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Damaged {
+    /// Its check finds the damage and drops the frame.
+    Drop,
+    /// It has no check: the frame arrives with its flipped bits.
+    Deliver,
+}
+
+/// What makes a channel.
+#[derive(Debug)]
+pub struct ChannelConfig {
+    /// Its place in the recording's header.
+    pub id: ChannelId,
+    /// Data rate.
+    pub rate: BitRate,
+    /// Bits that the link layer adds to each frame: they take time and can be damaged, but no node sees them.
+    pub overhead_bits: u64,
+    /// When it carries.
+    pub contacts: Contacts,
+    /// One-way light time.
+    pub light_time: LightTime,
+    /// Bit errors.
+    pub errors: BitErrors,
+    /// What becomes of damaged frames.
+    pub damaged: Damaged,
+    /// Most bits, overhead included, that may wait for the transmitter besides the frame that it is sending.
+    pub queue_bits: u64,
+}
+
+#[derive(Debug)]
+struct InFlight {
+    due: Instant,
+    frame: u64,
+    content: Bytes,
+    flipped_bits: u32,
+}
+
+/// A frame that has come to the end of its channel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Arrival {
+    /// The instant at which its last bit arrives.
+    pub at: Instant,
+    /// Its number in the channel.
+    pub frame: u64,
+    /// What arrives.
+    pub content: Bytes,
+    /// Bits that were flipped on the way.
+    pub flipped_bits: u32,
+    /// Whether the other node gets it, or the link-layer check has dropped it.
+    pub delivered: bool,
+}
+
+impl Arrival {
+    /// The event that tells of it.
+    pub fn event(&self, channel: ChannelId) -> Event {
+        let (frame, bytes) = (self.frame, self.content.len() as u32);
+        if self.delivered {
+            Event::FrameDelivered { channel, frame, bytes, damaged_bits: self.flipped_bits, content: self.content.clone() }
+        } else {
+            Event::FrameLost { channel, frame, bytes, cause: LossCause::BitErrors }
+        }
+    }
+}
+
+/// One direction between two nodes. It is told the time and opens nothing.
+///
+/// What physics says, in order: a frame occupies the transmitter for its length divided by the rate; it is lost unless the
+/// channel is open for the whole of that; its last bit arrives one light time after it has left, also if the contact is over
+/// by then.
+#[derive(Debug)]
+pub struct Channel {
+    config: ChannelConfig,
+    next_frame: u64,
+    busy_until: Instant,
+    /// Frames under way, in order of arrival.
+    store: VecDeque<InFlight>,
+    flips: Vec<u64>,
+}
+
+impl Channel {
+    /// An idle channel.
+    pub fn new(config: ChannelConfig) -> Self {
+        Channel { config, next_frame: 0, busy_until: Instant::from_nanos(i64::MIN), store: VecDeque::new(), flips: Vec::new() }
+    }
+
+    /// Its place in the recording's header.
+    pub fn id(&self) -> ChannelId {
+        self.config.id
+    }
+
+    /// When it carries.
+    pub fn contacts(&self) -> &Contacts {
+        &self.config.contacts
+    }
+
+    /// One-way light time of a bit that leaves at `at`.
+    pub fn light_time(&self, at: Instant) -> Duration {
+        self.config.light_time.at(at)
+    }
+
+    /// When the transmitter has sent all that it was given.
+    pub fn busy_until(&self) -> Instant {
+        self.busy_until
+    }
+
+    /// Frames under way.
+    pub fn in_flight(&self) -> usize {
+        self.store.len()
+    }
+
+    /// Takes a frame from the transmitting node at `now`. The events tell that it was sent and, if it is lost on the spot,
+    /// why.
+    pub fn offer(&mut self, now: Instant, content: Bytes, mut emit: impl FnMut(Event)) {
+        let channel = self.config.id;
+        let frame = self.next_frame;
+        self.next_frame += 1;
+        let bytes = content.len() as u32;
+        let start = now.max(self.busy_until);
+        let bits = content.len() as u64 * 8 + self.config.overhead_bits;
+        let lost = |cause, emit: &mut dyn FnMut(Event)| emit(Event::FrameLost { channel, frame, bytes, cause });
+
+        if content.is_empty() || content.len() > MAX_FRAME_BYTES {
+            emit(Event::FrameSent { channel, frame, bytes, start: now });
+            return lost(LossCause::BadLength, &mut emit);
+        }
+        // What waits is what the transmitter will still be sending when this frame's turn comes.
+        let waiting = start.saturating_since(now);
+        if waiting > Duration::ZERO && waiting > self.config.rate.time_for_bits(self.config.queue_bits.saturating_sub(bits)) {
+            emit(Event::FrameSent { channel, frame, bytes, start: now });
+            return lost(LossCause::QueueFull, &mut emit);
+        }
+        emit(Event::FrameSent { channel, frame, bytes, start });
+        let end = start + self.config.rate.time_for_bits(bits);
+        // The transmitter radiates whether or not anybody can hear it.
+        self.busy_until = end;
+        if !self.config.contacts.hold(start, end) {
+            return lost(LossCause::NoContact, &mut emit);
+        }
+        self.config.errors.flips(bits, &mut self.flips);
+        let flipped_bits = self.flips.len() as u32;
+        let content = match self.config.damaged {
+            Damaged::Deliver if flipped_bits > 0 => flip(&content, &self.flips),
+            _ => content,
+        };
+        let due = end + self.config.light_time.at(end);
+        // Frames keep their order: radio waves do not overtake each other.
+        let due = self.store.back().map_or(due, |last| due.max(last.due));
+        self.store.push_back(InFlight { due, frame, content, flipped_bits });
+    }
+
+    /// When [`Channel::take_due`] has something.
+    pub fn next_due(&self) -> Option<Instant> {
+        self.store.front().map(|f| f.due)
+    }
+
+    /// The next frame whose last bit has arrived by `now`.
+    pub fn take_due(&mut self, now: Instant) -> Option<Arrival> {
+        if self.store.front()?.due > now {
+            return None;
+        }
+        let InFlight { due, frame, content, flipped_bits } = self.store.pop_front()?;
+        let delivered = flipped_bits == 0 || self.config.damaged == Damaged::Deliver;
+        Some(Arrival { at: due, frame, content, flipped_bits, delivered })
+    }
+}
+
+/// Flips bits by position; those past the end of the frame lie in the link layer's own fields.
+fn flip(content: &Bytes, positions: &[u64]) -> Bytes {
+    let mut bytes = content.to_vec();
+    for position in positions {
+        if let Some(byte) = bytes.get_mut((position / 8) as usize) {
+            *byte ^= 0x80 >> (position % 8);
+        }
+    }
+    bytes.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at_ms(ms: i64) -> Instant {
+        Instant::ZERO + Duration::from_millis(ms)
+    }
+
+    fn channel(change: impl FnOnce(&mut ChannelConfig)) -> Channel {
+        let mut config = ChannelConfig {
+            id: ChannelId(0),
+            rate: "8 kbit/s".parse().unwrap(),
+            overhead_bits: 0,
+            contacts: Contacts::Always,
+            light_time: LightTime::Constant(Duration::from_secs(4)),
+            errors: BitErrors::independent(0.0, 1),
+            damaged: Damaged::Drop,
+            queue_bits: 8 * 3000,
+        };
+        change(&mut config);
+        Channel::new(config)
+    }
+
+    fn offer(channel: &mut Channel, now: Instant, len: usize) -> Option<LossCause> {
+        let mut cause = None;
+        channel.offer(now, Bytes::from(vec![0x55; len]), |event| {
+            if let Event::FrameLost { cause: c, .. } = event {
+                cause = Some(c);
+            }
+        });
+        cause
+    }
+
+    #[test]
+    fn delay_is_queueing_plus_serialisation_plus_light_time() {
+        let mut channel = channel(|c| c.overhead_bits = 80);
+        offer(&mut channel, at_ms(0), 1000);
+        offer(&mut channel, at_ms(500), 1000);
+        // 1000 bytes and 80 bits at 8 kbit/s take 1.01 s.
+        assert_eq!(channel.busy_until(), at_ms(2020));
+        assert_eq!(channel.next_due(), Some(at_ms(5010)));
+        assert_eq!(channel.take_due(at_ms(5009)), None);
+        assert_eq!(channel.take_due(at_ms(5010)).unwrap().at, at_ms(5010));
+        assert_eq!(channel.take_due(at_ms(9999)).unwrap().at, at_ms(6020));
+    }
+
+    #[test]
+    fn a_frame_needs_the_contact_for_its_whole_length() {
+        let contact = |start, end| Interval { start: at_ms(start), end: at_ms(end) };
+        let mut channel = channel(|c| c.contacts = Contacts::During(vec![contact(1000, 3000), contact(5000, 6000)]));
+        assert_eq!(offer(&mut channel, at_ms(0), 500), Some(LossCause::NoContact), "begins before");
+        assert_eq!(offer(&mut channel, at_ms(1000), 1000), None);
+        assert_eq!(offer(&mut channel, at_ms(2000), 1000), None, "ends with the contact");
+        assert_eq!(offer(&mut channel, at_ms(3000), 1), Some(LossCause::NoContact), "begins at its end");
+        assert_eq!(offer(&mut channel, at_ms(5500), 1000), Some(LossCause::NoContact), "is cut off");
+        // The second frame of the first contact arrives long after that contact.
+        assert_eq!(channel.take_due(at_ms(99_999)).unwrap().at, at_ms(6000));
+        assert_eq!(channel.take_due(at_ms(99_999)).unwrap().at, at_ms(7000));
+        assert_eq!(channel.in_flight(), 0);
+    }
+
+    #[test]
+    fn a_full_queue_drops_and_says_so() {
+        let mut channel = channel(|_| ());
+        let causes: Vec<_> = (0..6).map(|_| offer(&mut channel, at_ms(0), 1000)).collect();
+        let full = Some(LossCause::QueueFull);
+        assert_eq!(causes, [None, None, None, full, full, full], "one being sent and 3000 bytes less its own waiting");
+        assert_eq!(offer(&mut channel, at_ms(1500), 1000), None);
+    }
+
+    #[test]
+    fn frames_without_content_or_beyond_the_limit_are_refused() {
+        let mut channel = channel(|_| ());
+        assert_eq!(offer(&mut channel, at_ms(0), 0), Some(LossCause::BadLength));
+        assert_eq!(offer(&mut channel, at_ms(0), MAX_FRAME_BYTES + 1), Some(LossCause::BadLength));
+        assert_eq!(offer(&mut channel, at_ms(0), MAX_FRAME_BYTES), None);
+    }
+
+    #[test]
+    fn damage_is_dropped_or_delivered_as_told() {
+        for (damaged, delivered) in [(Damaged::Drop, false), (Damaged::Deliver, true)] {
+            let mut channel = channel(|c| {
+                c.errors = BitErrors::independent(1.0, 1);
+                c.damaged = damaged;
+            });
+            offer(&mut channel, at_ms(0), 100);
+            let arrival = channel.take_due(at_ms(9000)).unwrap();
+            assert_eq!((arrival.delivered, arrival.flipped_bits), (delivered, 800));
+            if delivered {
+                assert_eq!(arrival.content, vec![0xaa; 100]);
+            }
+        }
+    }
+
+    #[test]
+    fn order_is_kept_when_the_nodes_close_in() {
+        // Light time falls by 0.9 s per second from here to there: faster than any orbit, to make the point.
+        let mut channel = channel(|c| c.light_time = LightTime::Constant(Duration::from_secs(4)));
+        offer(&mut channel, at_ms(0), 1000);
+        channel.config.light_time = LightTime::Constant(Duration::from_secs(1));
+        offer(&mut channel, at_ms(1000), 1000);
+        let first = channel.take_due(at_ms(99_999)).unwrap();
+        let second = channel.take_due(at_ms(99_999)).unwrap();
+        assert_eq!((first.frame, second.frame), (0, 1));
+        assert!(first.at <= second.at);
+    }
+}

@@ -1,0 +1,153 @@
+//! What a run comes to.
+
+use farlink_record::counters::RunCounters;
+use farlink_record::results::{Case, ChannelResult, Results, Timing, TrafficResult, Verdict};
+use farlink_record::{Header, recording::RecordingDigest};
+use farlink_units::Instant;
+
+use crate::prepare::Sending;
+
+/// What has become of one item of traffic so far.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Fate {
+    pub(crate) started: Option<Instant>,
+    pub(crate) refused: Option<String>,
+    pub(crate) arrived: Option<Instant>,
+    pub(crate) sha256_received: Option<String>,
+    pub(crate) intact: bool,
+    pub(crate) file: Option<String>,
+    pub(crate) reported: Option<Instant>,
+    pub(crate) reports: Vec<String>,
+}
+
+/// What is known when the run ends, whichever way.
+pub(crate) struct Outcome<'a> {
+    pub(crate) header: &'a Header,
+    pub(crate) sendings: &'a [Sending],
+    pub(crate) fates: &'a [Fate],
+    pub(crate) counters: &'a RunCounters,
+    /// Frames that each channel itself has under way, to compare with what the counters say.
+    pub(crate) under_way: &'a [usize],
+    pub(crate) digest: Option<RecordingDigest>,
+    pub(crate) interrupted: bool,
+    pub(crate) ended_at: Instant,
+    pub(crate) timing: Option<Timing>,
+}
+
+impl Outcome<'_> {
+    pub(crate) fn results(&self) -> Results {
+        let header = self.header;
+        let channels = self.channels();
+        let mut cases: Vec<Case> = Vec::new();
+        for (sending, fate) in self.sendings.iter().zip(self.fates) {
+            cases.push(self.arrival(sending, fate));
+            if sending.report {
+                cases.push(self.report(sending, fate));
+            }
+        }
+        cases.extend(channels.iter().map(accounting));
+        let name = |node: farlink_record::NodeId| header.nodes[usize::from(node.0)].name.clone();
+        Results {
+            farlink: header.farlink.clone(),
+            scenario: header.scenario.clone(),
+            seed: header.seed,
+            epoch: header.epoch.clone(),
+            clock: header.clock.clone(),
+            interrupted: self.interrupted,
+            ended_at_ns: self.ended_at.as_nanos(),
+            recording_sha256: self.digest.as_ref().map_or_else(String::new, |d| d.sha256.clone()),
+            recording_events: self.digest.as_ref().map_or(0, |d| d.events),
+            cases,
+            channels,
+            traffic: self
+                .sendings
+                .iter()
+                .zip(self.fates)
+                .map(|(sending, fate)| TrafficResult {
+                    name: sending.name.clone(),
+                    from: name(sending.from),
+                    to: name(sending.to),
+                    bytes: sending.bytes,
+                    sha256_sent: sending.sha256.clone(),
+                    sha256_received: fate.sha256_received.clone(),
+                    intact: fate.intact,
+                    started_ns: sending.at.as_nanos(),
+                    arrived_ns: fate.arrived.map(Instant::as_nanos),
+                    file: fate.file.clone(),
+                    reports: fate.reports.clone(),
+                })
+                .collect(),
+            timing: self.timing,
+        }
+    }
+
+    fn channels(&self) -> Vec<ChannelResult> {
+        let channels = self.header.channels.iter().zip(&self.counters.channels).zip(self.under_way);
+        channels
+            .map(|((info, counters), under_way)| {
+                // The sums are kept from the events, the frames under way counted in the channel's own store: that they
+                // agree is what "nothing is lost without being counted" means.
+                let balanced = counters.balanced() && counters.in_flight().frames == *under_way as u64;
+                ChannelResult {
+                    name: info.name.clone(),
+                    link: info.link.clone(),
+                    sent: counters.sent,
+                    delivered: counters.delivered,
+                    delivered_damaged: counters.delivered_damaged,
+                    lost: counters.lost.clone(),
+                    in_flight: if counters.balanced() { counters.in_flight() } else { Default::default() },
+                    balanced,
+                }
+            })
+            .collect()
+    }
+
+    /// What to say of something that has not come: it is too early to tell if the run was cut short.
+    fn missing(&self) -> Verdict {
+        if self.interrupted { Verdict::Inconclusive } else { Verdict::Fail }
+    }
+
+    fn arrival(&self, sending: &Sending, fate: &Fate) -> Case {
+        let late = |at: Instant| sending.arrives_by.filter(|by| at > *by);
+        let (verdict, message) = match (fate.arrived, &fate.refused) {
+            (_, Some(reason)) => (Verdict::Fail, format!("expected: {} bytes sent; actual: refused, {reason}", sending.bytes)),
+            (Some(at), _) if !fate.intact => {
+                let received = fate.sha256_received.as_deref().unwrap_or("none");
+                (Verdict::Fail, format!("expected: SHA-256 {}; actual: {received}, at {at}", sending.sha256))
+            }
+            (Some(at), _) => match late(at) {
+                Some(by) => (Verdict::Fail, format!("expected: whole by {by}; actual: whole at {at}")),
+                None => (Verdict::Pass, format!("{} bytes arrived whole at {at}, SHA-256 {}", sending.bytes, sending.sha256)),
+            },
+            (None, _) => {
+                let end = self.ended_at;
+                (self.missing(), format!("expected: {} bytes, whole; actual: not whole when the run ended at {end}", sending.bytes))
+            }
+        };
+        let at_ns = fate.arrived.map(Instant::as_nanos);
+        Case { id: format!("{}.arrives", sending.name), suite: "traffic".into(), verdict, message, at_ns }
+    }
+
+    fn report(&self, sending: &Sending, fate: &Fate) -> Case {
+        let (verdict, message) = match fate.reported {
+            Some(at) => (Verdict::Pass, format!("the delivery report was back at {at}")),
+            None => (self.missing(), format!("expected: a delivery report; actual: none by {}", self.ended_at)),
+        };
+        let at_ns = fate.reported.map(Instant::as_nanos);
+        Case { id: format!("{}.delivery-report", sending.name), suite: "traffic".into(), verdict, message, at_ns }
+    }
+}
+
+fn accounting(channel: &ChannelResult) -> Case {
+    let lost: u64 = channel.lost.values().map(|t| t.frames).sum();
+    let message = format!(
+        "{} frames in = {} delivered + {lost} lost + {} in flight",
+        channel.sent.frames, channel.delivered.frames, channel.in_flight.frames
+    );
+    let (verdict, message) = if channel.balanced {
+        (Verdict::Pass, message)
+    } else {
+        (Verdict::BenchError, format!("the counts do not add up, so nothing this run says can be trusted: {message}"))
+    };
+    Case { id: channel.name.clone(), suite: "accounting".into(), verdict, message, at_ns: None }
+}
