@@ -61,15 +61,38 @@ impl Geometry {
         Duration::from_secs_f64(seconds)
     }
 
-    /// How far `target_km` (barycentric, ICRF axes) is above the geodetic horizon of `site` at `at`, in degrees, −90 … 90.
+    /// How far above the geodetic horizon of `site` an antenna sees the light that comes in at `received` and left `source_km`
+    /// (barycentric, ICRF axes), in degrees, −90 … 90.
     ///
-    /// The direction is the straight line from the site at `at` to the target as given. To have what an antenna sees, give the
-    /// target where it was when its light left. Refraction (up to 0.09° at 10°) and the aberration by the site's own motion (up
-    /// to 0.0058°) are left out.
-    pub fn elevation_deg(&self, site: &Site, target_km: [f64; 3], at: Instant) -> f64 {
-        let (position, up) = self.locate_site(site, at);
-        let line = Vector(target_km) - position;
-        (up.dot(line) / line.length()).clamp(-1.0, 1.0).asin().to_degrees()
+    /// `source_km` is where the source was when the light left: [`Geometry::position_km`] one light time earlier. The site's
+    /// own motion is taken in (aberration, up to 0.006° for the Earth), refraction (up to 0.09° at 10°) and the bending of
+    /// light by gravity (0.0005° at the Sun's limb) are not.
+    pub fn elevation_deg(&self, site: &Site, source_km: [f64; 3], received: Instant) -> f64 {
+        let (position, up) = self.locate_site(site, received);
+        let way = position - Vector(source_km);
+        (-self.climb(site, position, up, way, received)).asin().to_degrees()
+    }
+
+    /// How far above the geodetic horizon of `site` an antenna must point at `emitted` for its light to get to
+    /// `destination_km` (barycentric, ICRF axes), in degrees, −90 … 90.
+    ///
+    /// `destination_km` is where the destination is when the light arrives: [`Geometry::position_km`] one light time later.
+    /// What is taken in and what is not is as in [`Geometry::elevation_deg`].
+    pub fn aim_elevation_deg(&self, site: &Site, destination_km: [f64; 3], emitted: Instant) -> f64 {
+        let (position, up) = self.locate_site(site, emitted);
+        let way = Vector(destination_km) - position;
+        self.climb(site, position, up, way, emitted).asin().to_degrees()
+    }
+
+    /// The sine of the angle at which light that goes along `way` (barycentric, of any length) leaves the horizon of `site`,
+    /// as measured there; negative for light that comes in from above. `position` and `up` are the site's at `at`.
+    pub(crate) fn climb(&self, site: &Site, position: Vector, up: Vector, way: Vector, at: Instant) -> f64 {
+        // A difference over a second takes in the body's rotation. It is half a second's acceleration off, 2e-5 km/s.
+        const STEP_S: f64 = 1.0;
+        let (later, _) = self.locate_site(site, at + Duration::from_secs_f64(STEP_S));
+        let velocity = (later - position) * (1.0 / (STEP_S * SPEED_OF_LIGHT_KM_S));
+        // `up` needs no such treatment: a horizon in motion is tilted by less than (v/c)², 1e-8 for the Earth.
+        up.dot((way * (1.0 / way.length())).seen_at(velocity)).clamp(-1.0, 1.0)
     }
 
     pub(crate) fn center(&self, body: Body, at: Instant) -> Vector {

@@ -19,6 +19,18 @@ impl Vector {
     pub(crate) fn length(self) -> f64 {
         self.dot(self).sqrt()
     }
+
+    /// The direction in which light goes for one who moves at `velocity` (in units of c), where `self` is its direction for
+    /// those at rest; both of length 1.
+    ///
+    /// This is the aberration of light, by the Lorentz transformation, so exact (Explanatory Supplement to the Astronomical
+    /// Almanac, 3rd edition, equation 7.40). It holds for both ends: where light comes from is the opposite of where it
+    /// goes, so a receiver sees the source displaced along its velocity, and a transmitter aims against its own.
+    pub(crate) fn seen_at(self, velocity: Vector) -> Vector {
+        let along = self.dot(velocity);
+        let slowed = (1.0 - velocity.dot(velocity)).sqrt();
+        (self * slowed - velocity * (1.0 - along / (1.0 + slowed))) * (1.0 / (1.0 - along))
+    }
 }
 
 impl Add for Vector {
@@ -64,5 +76,23 @@ impl Axes {
     pub(crate) fn turned_about_z(&self, angle: f64) -> Axes {
         let (s, c) = angle.sin_cos();
         Axes { x: self.x * c + self.y * s, y: self.y * c - self.x * s, z: self.z }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn light_is_seen_where_the_lorentz_transformation_puts_it() {
+        let u = 0.6;
+        let velocity = Vector([u, 0.0, 0.0]);
+        for degrees in [0.0_f64, 20.0, 90.0, 130.0, 180.0] {
+            let (sin, cos) = degrees.to_radians().sin_cos();
+            let seen = Vector([cos, sin, 0.0]).seen_at(velocity);
+            // The textbook's cos θ′ = (cos θ − β) / (1 − β cos θ).
+            let wanted = (cos - u) / (1.0 - u * cos);
+            assert!((seen.0[0] - wanted).abs() < 1e-15 && (seen.length() - 1.0).abs() < 1e-15, "{degrees}: {seen:?}");
+        }
     }
 }

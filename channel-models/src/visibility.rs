@@ -1,4 +1,9 @@
 //! Who can see whom.
+//!
+//! An elevation is a direction, and the direction of light depends on how fast one moves who measures it: at a site it is taken
+//! as the site sees it, with aberration. What lies on a ray does not: light either meets a body or it does not, and all
+//! observers agree, whatever directions they find. So occultation compares positions in the barycentric frame, each at the
+//! instant at which the light is there; to put aberration in as well would count the motion twice.
 
 use farlink_units::{Duration, Instant};
 
@@ -10,8 +15,9 @@ use crate::vector::Vector;
 /// What a ray of light must meet to count as a link.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Visibility {
-    /// The least elevation in degrees, −90 … 90, at whichever end is a [`Place::Site`]: of the ray that leaves at a
-    /// transmitter at emission, of the ray that comes in at a receiver at reception.
+    /// The least elevation in degrees, −90 … 90, at whichever end is a [`Place::Site`]: at a transmitter of where it aims at
+    /// emission ([`Geometry::aim_elevation_deg`]), at a receiver of where it sees the source at reception
+    /// ([`Geometry::elevation_deg`]).
     pub elevation_mask_deg: f64,
     /// The bodies that hide, as ellipsoids of revolution, each taken where it is when the light passes it.
     ///
@@ -52,11 +58,16 @@ impl<'a> Ray<'a> {
         let start = self.geometry.locate(self.from, emitted);
         let (seconds, end) = self.geometry.travel(start.position, self.to, emitted, 1e-6);
         let line = end.position - start.position;
-        let direction = line * (1.0 / line.length());
+        let received = emitted + Duration::from_secs_f64(seconds);
 
-        let above =
-            |end: &Located, direction: Vector| end.up.map_or(f64::INFINITY, |up| up.dot(direction) - self.sin_mask);
-        let mut margin = above(&start, direction).min(above(&end, direction * -1.0));
+        let above = |place: &Place, there: Located, way: Vector, at: Instant| match (place, there.up) {
+            (Place::Site(site), Some(up)) => self.geometry.climb(site, there.position, up, way, at) - self.sin_mask,
+            _ => f64::INFINITY,
+        };
+        let leaving = above(self.from, start, line, emitted);
+        // What comes in rises backwards.
+        let arriving = above(self.to, end, line * -1.0, received);
+        let mut margin = leaving.min(arriving);
         for &body in &self.occulters {
             margin = margin.min(self.clearance(body, start.position, line, emitted, seconds));
         }
@@ -73,6 +84,8 @@ impl<'a> Ray<'a> {
         let squared = line.dot(line).max(f64::MIN_POSITIVE);
 
         // Where on the way the light is nearest, and where the body is by then. Each round takes the error times v/c.
+        // For the body the light comes along another direction and the nearest point is another, but the distance there is
+        // the same to (v/c)², 1e-8 of it.
         let mut along = 0.0;
         let mut from_body = Vector([0.0; 3]);
         for _ in 0..3 {

@@ -21,14 +21,16 @@ fn wireshark_reads_ltp_and_bpv7_without_a_malformed_packet() {
     run_scenario(&fixture("scenarios/mars-relay.yaml"), &out, &[]);
     let capture = out.join("capture.pcapng");
 
-    assert_eq!(tshark(&capture, &["-Y", "_ws.malformed || ltp.malformed || udp.checksum.status == 0"]), Vec::<String>::new());
+    // 0x800000 is the severity "error" of Wireshark's expert information.
+    let wrong = "_ws.malformed || _ws.expert.severity >= 0x800000 || ltp.mal_reception_claim || udp.checksum.status == 0";
+    assert_eq!(tshark(&capture, &["-Y", wrong]), Vec::<String>::new());
     let delivered: u64 = results(&out).channels.iter().map(|c| c.delivered.frames).sum();
     let ltp = tshark(&capture, &["-Y", "ltp && udp.port == 1113"]);
     assert_eq!(ltp.len() as u64, delivered, "every frame delivered is an LTP packet");
 
     let bundles = tshark(&capture, &["-Y", "bpv7", "-T", "fields", "-e", "bpv7.primary.src_uri", "-e", "bpv7.primary.dst_uri"]);
     assert!(bundles.iter().any(|b| b.contains("ipn:10.1") && b.contains("ipn:30.1")), "{bundles:?}");
-    let wrong_crc = tshark(&capture, &["-Y", "bpv7.crc_status == 0"]);
+    let wrong_crc = tshark(&capture, &["-Y", "bpv7.block_failed_crc || bpv7.crc_status == 0"]);
     assert_eq!(wrong_crc, Vec::<String>::new());
     let reports = tshark(&capture, &["-Y", "bpv7.admin_rec"]);
     assert_eq!(reports.len(), 2, "the delivery report, on two links: {reports:?}");

@@ -1,0 +1,106 @@
+//! The live view in a real terminal, as tmux shows it.
+#![allow(missing_docs)]
+
+mod common;
+
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use common::*;
+
+/// A terminal of its own, ended with the test.
+struct Terminal {
+    server: String,
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        let _ = self.tmux(&["kill-server"]);
+    }
+}
+
+impl Terminal {
+    fn open(name: &str, columns: u16, lines: u16, command: &str) -> Self {
+        let terminal = Terminal { server: format!("farlink-{name}-{}", std::process::id()) };
+        let (columns, lines) = (columns.to_string(), lines.to_string());
+        let (code, _, stderr) =
+            terminal.tmux(&["new-session", "-d", "-x", &columns, "-y", &lines, "env", "LC_ALL=C.UTF-8", "sh", "-c", command]);
+        assert_eq!(code, 0, "tmux does not start (bench/check installs it): {stderr}");
+        terminal
+    }
+
+    fn tmux(&self, arguments: &[&str]) -> (i32, String, String) {
+        finish(Command::new("tmux").env("LC_ALL", "C.UTF-8").args(["-u", "-L", &self.server]).args(arguments))
+    }
+
+    fn screen(&self) -> String {
+        self.tmux(&["capture-pane", "-p"]).1
+    }
+
+    fn wait_for(&self, what: &str) -> String {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        loop {
+            let screen = self.screen();
+            if screen.contains(what) {
+                return screen;
+            }
+            assert!(Instant::now() < deadline, "no {what:?} on the screen:\n{screen}");
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+
+    fn press(&self, key: &str) {
+        self.tmux(&["send-keys", key]);
+    }
+}
+
+fn run_command(out: &Path, more: &str) -> String {
+    let scenario = fixture("scenarios/mars-relay.yaml");
+    // The shell stays, so that what is left on the screen can be read.
+    format!("{FARLINK} run {} --out {} {more}; echo EXIT $?; stty -a | tr ' ;' '\\n' | grep -x -e echo -e -echo; sleep 300", scenario.display(), out.display())
+}
+
+#[test]
+fn a_newcomer_watches_the_file_cross_and_then_reads_the_verdicts() {
+    let temp = tempfile::tempdir().unwrap();
+    let out = temp.path().join("run");
+    let terminal = Terminal::open("watch", 120, 40, &run_command(&out, ""));
+    let screen = terminal.wait_for("mars-relay");
+    for word in ["lander", "orbiter", "station", "image", "command", "2026-12-15"] {
+        assert!(screen.contains(word), "no {word} on the screen:\n{screen}");
+    }
+    terminal.press("End");
+    terminal.wait_for("arrived intact");
+    terminal.press("q");
+    let screen = terminal.wait_for("EXIT");
+    assert!(screen.contains("EXIT 0"), "{screen}");
+    assert!(screen.contains("traffic/image.arrives") && screen.contains("recording"), "the summary follows:\n{screen}");
+    assert!(screen.lines().any(|l| l.trim() == "echo"), "the terminal echoes again:\n{screen}");
+    assert_eq!(results(&out).exit_code(), 0);
+}
+
+#[test]
+fn ctrl_c_in_the_middle_gives_the_terminal_back_and_keeps_what_there_is() {
+    let temp = tempfile::tempdir().unwrap();
+    let out = temp.path().join("run");
+    let terminal = Terminal::open("interrupt", 100, 30, &run_command(&out, "--clock wall"));
+    terminal.wait_for("mars-relay");
+    terminal.wait_for("image");
+    terminal.press("C-c");
+    let screen = terminal.wait_for("EXIT");
+    assert!(screen.contains("EXIT 2") && screen.contains("interrupted at"), "{screen}");
+    assert!(screen.lines().any(|l| l.trim() == "echo"), "the terminal echoes again:\n{screen}");
+    let results = results(&out);
+    assert!(results.interrupted);
+    let (_, events) = recording(&out);
+    assert!(matches!(events.last().unwrap().event, farlink_record::Event::Ended { interrupted: true }));
+}
+
+#[test]
+fn headless_in_a_terminal_prints_lines() {
+    let temp = tempfile::tempdir().unwrap();
+    let terminal = Terminal::open("headless", 120, 100, &run_command(&temp.path().join("run"), "--headless"));
+    let screen = terminal.wait_for("EXIT");
+    assert!(screen.contains("EXIT 0") && screen.contains("image: arrived"), "{screen}");
+}
