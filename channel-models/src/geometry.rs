@@ -87,7 +87,8 @@ impl Geometry {
     /// The sine of the angle at which light that goes along `way` (barycentric, of any length) leaves the horizon of `site`,
     /// as measured there; negative for light that comes in from above. `position` and `up` are the site's at `at`.
     pub(crate) fn climb(&self, site: &Site, position: Vector, up: Vector, way: Vector, at: Instant) -> f64 {
-        // A difference over a second takes in the body's rotation. It is half a second's acceleration off, 2e-5 km/s.
+        // A difference over a second takes in the body's rotation. It is off by half a second's acceleration: 2e-5 km/s on the
+        // Earth, 1e-3 km/s on Jupiter, which turns a direction by 4e-9.
         const STEP_S: f64 = 1.0;
         let (later, _) = self.locate_site(site, at + Duration::from_secs_f64(STEP_S));
         let velocity = (later - position) * (1.0 / (STEP_S * SPEED_OF_LIGHT_KM_S));

@@ -39,17 +39,18 @@
 //!
 //! | what | worst |
 //! |---|---|
-//! | light time between the centres of Earth and Mars | 48 µs (14 km) |
-//! | elevation of Mars at Goldstone, Canberra, Madrid | 0.6″ (0.00015°) |
+//! | light time between the centres of Earth and Mars | 47 µs (14 km) |
+//! | elevation at which Goldstone, Canberra, Madrid see Mars, aberration taken in | 0.52″ (0.00015°) |
+//! | elevation at which they aim at it, aberration taken in | 0.53″ (0.00015°) |
 //! | rise and set of Mars above 10° at Goldstone, four days, one with a leap second | 0.03 s |
 //!
 //! And of the parts: polynomial pieces from the series they stand for, 4 cm; the Earth's pole from the full IAU 2006/2000A model,
 //! 2 mas; UT1 from its measured value, 0.09 s (1.3″, 40 m at the equator) up to 2026. After that UT1 is held at TT − 69.10 s:
 //! what the Earth does instead is not known, and stays below 0.9 s for as long as UTC has no new leap second.
 //!
-//! Left out: refraction (0.09° at 10° elevation), aberration (0.006°), polar motion (20 m), the delay of light in the Sun's
-//! gravity (0.12 ms near conjunction), the offset of the giant planets from their systems' barycentres (up to 300 km), and for
-//! orbits everything but the secular part of J2.
+//! Left out: refraction (0.09° at 10° elevation), polar motion (20 m), the bending of light in the Sun's gravity (0.0005° at its
+//! limb, 0.05″ at worst in the epochs above) and its delay there (0.12 ms near conjunction), the offset of the giant planets
+//! from their systems' barycentres (up to 300 km), and for orbits everything but the secular part of J2.
 
 mod bit_errors;
 mod body;

@@ -23,9 +23,9 @@ impl Vector {
     /// The direction in which light goes for one who moves at `velocity` (in units of c), where `self` is its direction for
     /// those at rest; both of length 1.
     ///
-    /// This is the aberration of light, by the Lorentz transformation, so exact (Explanatory Supplement to the Astronomical
-    /// Almanac, 3rd edition, equation 7.40). It holds for both ends: where light comes from is the opposite of where it
-    /// goes, so a receiver sees the source displaced along its velocity, and a transmitter aims against its own.
+    /// This is the aberration of light, by the Lorentz transformation and so exact. It serves both ends of a link: the light
+    /// falls back against the velocity, so a receiver, who looks against the light, sees the source displaced forwards, and a
+    /// transmitter must aim backwards.
     pub(crate) fn seen_at(self, velocity: Vector) -> Vector {
         let along = self.dot(velocity);
         let slowed = (1.0 - velocity.dot(velocity)).sqrt();

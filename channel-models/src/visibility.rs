@@ -60,14 +60,15 @@ impl<'a> Ray<'a> {
         let line = end.position - start.position;
         let received = emitted + Duration::from_secs_f64(seconds);
 
-        let above = |place: &Place, there: Located, way: Vector, at: Instant| match (place, there.up) {
-            (Place::Site(site), Some(up)) => self.geometry.climb(site, there.position, up, way, at) - self.sin_mask,
-            _ => f64::INFINITY,
+        // The sine of the light's climb at an end, if that has a horizon.
+        let climb = |place: &Place, there: &Located, at: Instant| match (place, there.up) {
+            (Place::Site(site), Some(up)) => Some(self.geometry.climb(site, there.position, up, line, at)),
+            _ => None,
         };
-        let leaving = above(self.from, start, line, emitted);
-        // What comes in rises backwards.
-        let arriving = above(self.to, end, line * -1.0, received);
-        let mut margin = leaving.min(arriving);
+        let aim = climb(self.from, &start, emitted);
+        let sight = climb(self.to, &end, received).map(|sine| -sine);
+        let mut margin =
+            [aim, sight].into_iter().flatten().map(|sine| sine - self.sin_mask).fold(f64::INFINITY, f64::min);
         for &body in &self.occulters {
             margin = margin.min(self.clearance(body, start.position, line, emitted, seconds));
         }

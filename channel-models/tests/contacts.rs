@@ -59,6 +59,37 @@ fn edges_are_where_visibility_changes() {
     }
 }
 
+/// Lander and orbiter see each other at the same moment, so light up must leave one light time before light down does. That
+/// Mars carries both along at 24 km/s must not show: without aberration it would put half a second between the two, or two.
+#[test]
+fn both_directions_of_a_close_pair_open_and_close_together() {
+    let geometry = geometry();
+    let (from, to) = (lander(), orbiter());
+    for mask in [0.0, 10.0, 30.0] {
+        let [up, down] = [(&from, &to), (&to, &from)]
+            .map(|(from, to)| geometry.contacts(from, to, &rules(mask), at(0.0), at(10.0 * 86_400.0)));
+        assert!(up.len() > 10 && up.len() == down.len(), "{} and {}", up.len(), down.len());
+        let (mut apart, mut off) = (0.0_f64, 0.0_f64);
+        for (up, down) in up.iter().zip(&down) {
+            for (leaves_below, leaves_above) in [(up.start, down.start), (up.end, down.end)] {
+                let lt = geometry.light_time(&to, &from, leaves_above).as_secs_f64();
+                let ahead = (leaves_above - leaves_below).as_secs_f64();
+                apart = apart.max(ahead.abs());
+                // While light is under way the horizon turns with Mars. In a pass that only just rises over it that is as
+                // good as some light times more.
+                if up.duration() > Duration::from_secs(120) {
+                    off = off.max((ahead / lt - 1.0).abs());
+                }
+            }
+        }
+        println!(
+            "mask {mask}: {:.1} ms apart at worst, {off:.2} light times off in passes that are not low",
+            apart * 1e3
+        );
+        assert!(apart < 0.03 && off < 1.0, "mask {mask}: {apart} s, {off} light times");
+    }
+}
+
 /// How near light that leaves `from` at `emitted` comes to Mars, both moving, found by trying: below 1 it meets the ellipsoid
 /// (x² + y²) / 3396.19² + z² / 3376.20² = 1.
 fn nearness_to_mars(geometry: &Geometry, from: &Place, to: &Place, emitted: Instant) -> f64 {

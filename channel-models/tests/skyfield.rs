@@ -34,14 +34,20 @@ fn emission(geometry: &Geometry, from: &Place, to: &Place, received: Instant) ->
     emitted
 }
 
-/// The geometric elevation of Mars, by light that arrives at `received`.
-fn elevation_of_mars(geometry: &Geometry, site: &Site, received: Instant) -> f64 {
+/// How high at `site` the light of Mars is seen that arrives at `received`.
+fn sight_of_mars(geometry: &Geometry, site: &Site, received: Instant) -> f64 {
     let emitted = emission(geometry, &MARS, &Place::Site(site.clone()), received);
     geometry.elevation_deg(site, geometry.position_km(&MARS, emitted), received)
 }
 
+/// How high `site` must point at `emitted` to reach Mars.
+fn aim_at_mars(geometry: &Geometry, site: &Site, emitted: Instant) -> f64 {
+    let lt = geometry.light_time(&Place::Site(site.clone()), &MARS, emitted);
+    geometry.aim_elevation_deg(site, geometry.position_km(&MARS, emitted + lt), emitted)
+}
+
 #[test]
-fn light_time_between_earth_and_mars_is_within_a_millisecond() {
+fn light_time_between_earth_and_mars_is_within_a_tenth_of_a_millisecond() {
     let rows = golden("light_time.csv");
     assert_eq!(rows.len(), 40);
     let mut worst = [0.0_f64; 2];
@@ -54,14 +60,14 @@ fn light_time_between_earth_and_mars_is_within_a_millisecond() {
         println!("{} down {:+.1} us, up {:+.1} us", row[0], down * 1e6, up * 1e6);
     }
     println!("worst: down {:.1} us, up {:.1} us", worst[0] * 1e6, worst[1] * 1e6);
-    assert!(worst.iter().all(|w| *w < 1e-3), "{worst:?}");
+    assert!(worst.iter().all(|w| *w < 1e-4), "{worst:?}");
 }
 
 #[test]
-fn elevation_of_mars_is_within_a_hundredth_of_a_degree() {
+fn elevation_of_mars_is_within_an_arc_second_both_ways() {
     let rows = golden("elevation.csv");
     assert_eq!(rows.len(), 40);
-    let mut worst = 0.0_f64;
+    let mut worst = [0.0_f64; 2];
     for row in &rows {
         let geometry = Geometry::new(epoch(&row[0]));
         let site = Site {
@@ -70,16 +76,18 @@ fn elevation_of_mars_is_within_a_hundredth_of_a_degree() {
             longitude_deg: number(&row[3]),
             altitude_km: number(&row[4]),
         };
-        let error = elevation_of_mars(&geometry, &site, Instant::ZERO) - number(&row[5]);
-        worst = worst.max(error.abs());
-        println!("{} {} {:+.2} arc seconds", row[0], row[1], error * 3600.0);
+        let sight = (sight_of_mars(&geometry, &site, Instant::ZERO) - number(&row[5])) * 3600.0;
+        let aim = (aim_at_mars(&geometry, &site, Instant::ZERO) - number(&row[6])) * 3600.0;
+        worst = [worst[0].max(sight.abs()), worst[1].max(aim.abs())];
+        println!("{} {} seen {sight:+.2}, aimed {aim:+.2} arc seconds", row[0], row[1]);
     }
-    println!("worst: {:.2} arc seconds = {worst:.5} degrees", worst * 3600.0);
-    assert!(worst < 0.01, "{worst}");
+    println!("worst: seen {:.2}, aimed {:.2} arc seconds", worst[0], worst[1]);
+    // Aberration is up to 20.
+    assert!(worst.iter().all(|w| *w < 1.0), "{worst:?}");
 }
 
 #[test]
-fn mars_rises_and_sets_at_goldstone_within_a_tenth_of_a_second() {
+fn mars_rises_and_sets_at_goldstone_within_a_twentieth_of_a_second() {
     let goldstone =
         Place::Site(Site { body: Body::Earth, latitude_deg: 35.4259, longitude_deg: -116.8895, altitude_km: 1.0014 });
     let rules = Visibility { elevation_mask_deg: 10.0, occulters: Vec::new() };
@@ -106,5 +114,5 @@ fn mars_rises_and_sets_at_goldstone_within_a_tenth_of_a_second() {
         worst = worst.max(error.abs());
     }
     println!("worst: {worst:.3} s");
-    assert!(worst < 0.1, "{worst}");
+    assert!(worst < 0.05, "{worst}");
 }

@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::flag;
 
 /// A flag that Ctrl-C, a hang-up and a request to terminate set. The second Ctrl-C ends the process at once, should the
@@ -19,5 +19,7 @@ pub fn stop_flag() -> io::Result<Arc<AtomicBool>> {
         flag::register_conditional_shutdown(signal, 2, stop.clone())?;
         flag::register(signal, stop.clone())?;
     }
+    // A file that reaches the limit of `ulimit -f` is then told by the write that fails, instead of ending the process.
+    flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false)))?;
     Ok(stop)
 }

@@ -3,11 +3,15 @@
 //! Exit codes are the same everywhere: 0 everything expected was met, 1 something expected was not, 2 the bench itself could
 //! not do its part (wrong input, a port in use, a full disk, an interruption).
 
+#[macro_use]
+mod output;
+
 mod commands;
 mod interrupt;
 mod progress;
 mod summary;
 
+use std::io::{IsTerminal, stderr};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -54,12 +58,21 @@ impl From<Ending> for ExitCode {
 
 /// Says on standard error what went wrong; the bench could not do its part.
 fn bench_failed(message: impl std::fmt::Display) -> Ending {
-    eprintln!("error: {message}");
+    complain!("error: {message}");
     Ending::BenchFailed
+}
+
+/// Messages are wrapped for people at a terminal. In a log, or for `grep`, `file:line:column: message` stays one line.
+fn wrap_for_terminals_only() {
+    let wrap = stderr().is_terminal();
+    let options = miette::MietteHandlerOpts::new().wrap_lines(wrap).break_words(false);
+    // Only a second hook would be refused.
+    let _ = miette::set_hook(Box::new(move |_| Box::new(options.clone().build())));
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    wrap_for_terminals_only();
     let ending = match arguments.command {
         Command::Run(arguments) => commands::run::run(&arguments),
         Command::Check(arguments) => commands::check::check(&arguments),
@@ -67,5 +80,5 @@ fn main() -> ExitCode {
         Command::Node(arguments) => commands::node::node(&arguments),
         Command::Emulate(arguments) => commands::emulate::emulate(&arguments),
     };
-    ending.into()
+    if output::is_lost() { Ending::BenchFailed.into() } else { ending.into() }
 }

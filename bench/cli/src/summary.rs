@@ -8,7 +8,7 @@ use farlink_units::{Duration, Instant};
 
 /// Prints verdicts, channels and where to look further. Colour only repeats what the words say.
 pub fn print_summary(results: &Results, folder: &Path, colour: bool) {
-    println!();
+    say!();
     for case in &results.cases {
         let word = case.verdict.as_str();
         let shown = match (colour, case.verdict) {
@@ -17,11 +17,11 @@ pub fn print_summary(results: &Results, folder: &Path, colour: bool) {
             (false, _) => word.to_string(),
         };
         let pad = " ".repeat(12usize.saturating_sub(word.len()));
-        println!("{shown}{pad} {}/{}: {}", case.suite, case.id, case.message);
+        say!("{shown}{pad} {}/{}: {}", case.suite, case.id, case.message);
     }
-    println!();
+    say!();
     let width = results.channels.iter().map(|c| c.name.chars().count()).max().unwrap_or(0).max(7);
-    println!("{:width$}  {:>9}  {:>9}  {:>9}  {:>9}  lost", "channel", "frames in", "delivered", "lost", "in flight");
+    say!("{:width$}  {:>9}  {:>9}  {:>9}  {:>9}  lost", "channel", "frames in", "delivered", "lost", "in flight");
     for channel in &results.channels {
         let lost: u64 = channel.lost.values().map(|t| t.frames).sum();
         let causes: Vec<String> = LossCause::ALL
@@ -30,7 +30,7 @@ pub fn print_summary(results: &Results, folder: &Path, colour: bool) {
             .filter(|(_, frames)| *frames > 0)
             .map(|(cause, frames)| format!("{frames} {}", cause.as_str()))
             .collect();
-        println!(
+        say!(
             "{:width$}  {:>9}  {:>9}  {:>9}  {:>9}  {}",
             channel.name,
             channel.sent.frames,
@@ -40,10 +40,10 @@ pub fn print_summary(results: &Results, folder: &Path, colour: bool) {
             if causes.is_empty() { "-".to_string() } else { causes.join(", ") }
         );
     }
-    println!();
+    say!();
     if let Some(timing) = &results.timing {
         let late = |ns: u64| Duration::from_nanos(i64::try_from(ns).unwrap_or(i64::MAX));
-        println!(
+        say!(
             "the wall clock was late by {} (median), {} (99 %), {} (worst) over {} events",
             late(timing.p50_ns),
             late(timing.p99_ns),
@@ -51,7 +51,7 @@ pub fn print_summary(results: &Results, folder: &Path, colour: bool) {
             timing.samples
         );
     }
-    println!("ended at   {}", Instant::from_nanos(results.ended_at_ns));
-    println!("recording  {} events, SHA-256 {}", results.recording_events, results.recording_sha256);
-    println!("run folder {}", folder.display());
+    say!("ended at   {}", Instant::from_nanos(results.ended_at_ns));
+    say!("recording  {} events, SHA-256 {}", results.recording_events, results.recording_sha256);
+    say!("run folder {}", folder.display());
 }

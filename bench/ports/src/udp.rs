@@ -72,7 +72,9 @@ impl FromStr for UdpRoute {
     fn from_str(text: &str) -> Result<Self, RouteError> {
         let read = || {
             let (from, to) = text.split_once('=')?;
-            Some(UdpRoute { from: from.parse().ok()?, to: socket_address(to.strip_prefix("udp:").unwrap_or(to))? })
+            // Port 0 lets the system choose where to listen; nothing can be sent to it.
+            let to = socket_address(to.strip_prefix("udp:").unwrap_or(to)).filter(|to| to.port() > 0)?;
+            Some(UdpRoute { from: from.parse().ok()?, to })
         };
         read().ok_or_else(|| RouteError { text: text.to_owned() })
     }
@@ -198,7 +200,7 @@ mod tests {
         for wrong in ["", "1113", "udp:", "udp:host", "tcp:1113", "udp:70000"] {
             assert!(wrong.parse::<UdpAddress>().unwrap_err().to_string().contains("udp:127.0.0.1:1113"), "{wrong}");
         }
-        for wrong in ["udp:5001", "udp:5001=", "5001=127.0.0.1:5002", "udp:5001=somewhere"] {
+        for wrong in ["udp:5001", "udp:5001=", "5001=127.0.0.1:5002", "udp:5001=somewhere", "udp:5001=127.0.0.1:0"] {
             assert!(wrong.parse::<UdpRoute>().is_err(), "{wrong}");
         }
     }

@@ -80,8 +80,7 @@ pub(crate) fn plan(scenario: &Scenario) -> Vec<ChannelPlan> {
         .links
         .iter()
         .enumerate()
-        .flat_map(|(index, link)| [Some((index, link.forward)), link.return_.map(|back| (index, back))])
-        .flatten()
+        .flat_map(|(index, link)| [(index, link.forward), (index, link.return_)])
         .collect();
     thread::scope(|scope| {
         let planned: Vec<_> = directions

@@ -14,7 +14,7 @@ use farlink_record::counters::RunCounters;
 use farlink_record::recording::{RecordingDigest, RecordingWriter, hex};
 use farlink_record::results::{Results, Timing};
 use farlink_record::{BundleNotice, Event, Header, NodeId, Stamped};
-use farlink_units::Instant;
+use farlink_units::{Duration, Instant};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
@@ -59,6 +59,10 @@ impl FromStr for ClockKind {
     }
 }
 
+/// For how long a run in real time keeps events back from its recording: whoever reads it while it grows, or finds it after
+/// the process was killed, sees all that has happened up to this long ago.
+const HELD_BACK: std::time::Duration = std::time::Duration::from_millis(100);
+
 /// Why a run stopped.
 #[derive(Debug, Error)]
 pub enum RunError {
@@ -102,6 +106,14 @@ impl Sinks<'_> {
         }
         (self.observe)(&stamped);
     }
+
+    /// Writes what is held back of the recording.
+    fn flush(&mut self) {
+        if self.error.is_none() {
+            let Files { recording, recording_path, .. } = &mut self.files;
+            self.error = recording.flush().map_err(|source| FolderError::new(recording_path, source)).err();
+        }
+    }
 }
 
 impl Prepared {
@@ -132,11 +144,27 @@ impl Prepared {
         pending.sort_by_key(|index| std::cmp::Reverse((self.sendings[*index].at, *index)));
         let mut now = Instant::ZERO;
         let mut interrupted = false;
+        let began = std::time::Instant::now();
+        let mut flushed = began;
         loop {
             let sending = pending.last().map(|index| self.sendings[*index].at);
             let bench = self.bench.next_instant();
             let next = sending.into_iter().chain(bench).min().filter(|at| *at <= self.end).unwrap_or(self.end);
+            if let ClockKind::Wall { speed } = self.clock
+                && (flushed.elapsed() > HELD_BACK || (next - now).as_secs_f64() / speed > HELD_BACK.as_secs_f64())
+            {
+                sinks.flush();
+                flushed = std::time::Instant::now();
+            }
+            if sinks.error.is_some() {
+                interrupted = true;
+                break;
+            }
             if !clock.wait_until(next, stop) {
+                if let ClockKind::Wall { speed } = self.clock {
+                    let reached = Duration::from_secs_f64(began.elapsed().as_secs_f64() * speed);
+                    now = now.max(next.min(Instant::ZERO + reached));
+                }
                 interrupted = true;
                 break;
             }
@@ -150,10 +178,6 @@ impl Prepared {
             };
             if let Some(node) = node {
                 self.collect(now, node, folder, &mut fates, &mut sinks);
-            }
-            if sinks.error.is_some() {
-                interrupted = true;
-                break;
             }
         }
         sinks.event(Stamped { at: now, event: Event::Ended { interrupted } });
@@ -266,6 +290,7 @@ fn digest(pieces: &[Bytes]) -> String {
 fn open(folder: &RunFolder, header: &Header, epoch_unix_nanos: i64) -> Result<Files, FolderError> {
     let (recording_path, capture_path) = (folder.recording(), folder.capture());
     let recording = RecordingWriter::new(folder.open(&recording_path)?, header)
+        .and_then(|mut recording| recording.flush().map(|()| recording))
         .map_err(|source| FolderError::new(&recording_path, source))?;
     let capture = CaptureWriter::new(folder.open(&capture_path)?, header, epoch_unix_nanos)
         .map_err(|source| FolderError::new(&capture_path, source))?;

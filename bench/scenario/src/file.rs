@@ -35,7 +35,7 @@ pub(crate) struct File {
     /// The calendar time at which the run starts, in UTC, as in `2026-12-15T00:00:00Z`.
     #[schemars(required)]
     pub epoch: Option<Text<Utc>>,
-    /// How long the run lasts at most, as in `24 h`. It may end earlier, when all that is expected has happened.
+    /// How long the run lasts at most, as in `24 h`.
     #[schemars(required)]
     pub duration: Option<Text<Duration>>,
     /// Where nodes are: needed for links that follow the geometry.
@@ -130,8 +130,9 @@ pub(crate) struct LinkEntry {
     /// The first channel.
     #[schemars(required)]
     pub forward: Option<At<ChannelEntry>>,
-    /// The channel back. Without it the link is one-way.
+    /// The channel back, over which LTP hears what has arrived.
     #[serde(rename = "return")]
+    #[schemars(required)]
     pub return_: Option<At<ChannelEntry>>,
     /// Contacts and light time follow from the places of the two nodes.
     pub visibility: Option<At<VisibilityEntry>>,

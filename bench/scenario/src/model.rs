@@ -110,15 +110,15 @@ impl Place {
     }
 }
 
-/// A link between two nodes: one channel, or one in each direction.
+/// A link between two nodes: a channel in each direction.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Link {
     /// Its name in the file.
     pub name: String,
     /// The first channel.
     pub forward: Channel,
-    /// The channel back, if there is one: it has the ends of `forward` the other way round.
-    pub return_: Option<Channel>,
+    /// The channel back: it has the ends of `forward` the other way round.
+    pub return_: Channel,
     /// When the link carries, and its light time. The same for both channels.
     pub path: Path,
     /// What becomes of a frame with flipped bits.

@@ -90,7 +90,11 @@ mod tests {
             serde_json::json!(["scenario", "epoch", "duration", "nodes", "links", "traffic"])
         );
         let required = |name: &str| schema["$defs"][name]["required"].clone();
-        assert_eq!(required("ChannelEntry"), serde_json::json!(["from", "to", "rate"]));
+        assert_eq!(required("LinkEntry"), serde_json::json!(["forward", "return"]));
+        for channel in ["forward", "return"] {
+            let channel = &schema["$defs"]["LinkEntry"]["properties"][channel];
+            assert_eq!(channel["required"], serde_json::json!(["from", "to", "rate"]));
+        }
         assert_eq!(required("NodeEntry"), serde_json::json!(["eid"]));
         assert_eq!(required("ContactEntry"), serde_json::json!(["start", "end"]));
     }

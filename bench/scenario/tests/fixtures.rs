@@ -30,7 +30,7 @@ fn the_mars_relay_is_as_described() {
     assert_eq!(scenario.duration, Duration::from_secs(86_400));
     let names: Vec<_> = scenario.nodes.iter().map(|node| (node.name.as_str(), node.node_number)).collect();
     assert_eq!(names, [("lander", 10), ("orbiter", 20), ("station", 30)]);
-    let rates: Vec<_> = scenario.links.iter().map(|l| (l.forward.rate.bps(), l.return_.unwrap().rate.bps())).collect();
+    let rates: Vec<_> = scenario.links.iter().map(|l| (l.forward.rate.bps(), l.return_.rate.bps())).collect();
     assert_eq!(rates, [(2_000_000, 128_000), (256_000, 2000)]);
     assert!(scenario.links.iter().all(|link| matches!(link.path, LinkPath::Geometry { .. })));
     let Content::File(image) = &scenario.traffic[0].content else { panic!("a file") };

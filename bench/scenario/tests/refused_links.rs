@@ -17,7 +17,7 @@ fn a_sound_link_is_resolved() {
     let [near, far] = &scenario.links[..] else { panic!("two links") };
     assert_eq!((near.forward.from, near.forward.to, near.forward.rate.bps()), (0, 1, 2_000_000));
     assert_eq!(near.forward.ber.get(), 1e-6);
-    let back = near.return_.unwrap();
+    let back = near.return_;
     assert_eq!((back.from, back.to, back.rate.bps(), back.ber.get()), (1, 0, 128_000, 1e-7));
     let at = |secs| Instant::ZERO + Duration::from_secs(secs);
     let contacts = vec![(at(600), at(1200)), (at(7200), at(10_800))];
@@ -27,7 +27,7 @@ fn a_sound_link_is_resolved() {
         (DamagedFrames::Drop, Size::from_bytes(0), Size::from_bytes(262_144))
     );
     assert_eq!((near.ltp.segment_size.bytes(), near.ltp.retransmission_limit), (1360, 20));
-    assert!(far.return_.is_none());
+    assert_eq!(far.return_.rate.bps(), 2000);
     let Path::Geometry { elevation_mask_deg, occulted_by } = &far.path else { panic!("geometry") };
     assert_eq!((*elevation_mask_deg, occulted_by.len()), (10.0, 1));
     assert!(matches!(scenario.nodes[1].place, Some(Place::Orbit { semi_major_axis_km: 3796.0, .. })));
@@ -62,6 +62,11 @@ fn ends() {
             "return: { from: ^orbiter, to: station, rate: 1 kbit/s }",
             &["the return channel of `near` does not lead back"],
         ),
+        No(
+            "  far:\n    forward: { from: orbiter, to: station, rate: 256 kbit/s }\n    return: { from: station, to: orbiter, rate: 2 kbit/s }",
+            "  ^far:\n    forward: { from: orbiter, to: station, rate: 256 kbit/s }",
+            &["`far` has no return channel", "add `return:"],
+        ),
         No(RETURN, "return: ^{ to: lander, rate: 1 kbit/s }", &["`from` is missing"]),
         No(RETURN, "return: ^{ from: orbiter, to: lander }", &["`rate` is missing", "add `rate: 256 kbit/s`"]),
         No(RETURN, "^back: { from: orbiter, to: lander, rate: 1 kbit/s }", &["unknown key `back`"]),
@@ -73,7 +78,7 @@ fn ends() {
         ),
         No(
             "traffic:\n",
-            "  ^again:\n    forward: { from: orbiter, to: lander, rate: 1 bit/s }\n    light_time: 1 s\ntraffic:\n",
+            "  ^again:\n    forward: { from: orbiter, to: lander, rate: 1 bit/s }\n    return: { from: lander, to: orbiter, rate: 1 bit/s }\n    light_time: 1 s\ntraffic:\n",
             &["`near` already links `lander` and `orbiter`"],
         ),
     ]);
@@ -109,8 +114,8 @@ fn rates_and_errors() {
 fn what_decides_on_contacts() {
     refuse(&[
         No(
-            "  far:\n    forward: { from: orbiter, to: station, rate: 256 kbit/s }\n    visibility: { elevation_mask: 10 deg, occulted_by: [mars] }",
-            "  ^far:\n    forward: { from: orbiter, to: station, rate: 256 kbit/s }",
+            "  far:\n    forward: { from: orbiter, to: station, rate: 256 kbit/s }\n    return: { from: station, to: orbiter, rate: 2 kbit/s }\n    visibility: { elevation_mask: 10 deg, occulted_by: [mars] }",
+            "  ^far:\n    forward: { from: orbiter, to: station, rate: 256 kbit/s }\n    return: { from: station, to: orbiter, rate: 2 kbit/s }",
             &["nothing says when `far` carries", "light_time: 10 min"],
         ),
         No(VISIBILITY, "visibility: {}\n    light_time: ^1 s", &["exclude each other", "keep `visibility`"]),

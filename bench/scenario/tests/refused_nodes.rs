@@ -198,7 +198,7 @@ fn every_problem_is_told_at_once_and_in_order() {
         .replace("arrives_by: 20 h", "arrives_by: 20");
     let error = read(&text).unwrap_err();
     let lines: Vec<usize> = error.problems().iter().map(|problem| problem.position.unwrap().line).collect();
-    assert_eq!(lines, [4, 10, 14, 14, 21, 21, 23, 25], "{error}");
+    assert_eq!(lines, [4, 10, 14, 14, 22, 22, 24, 26], "{error}");
     assert_eq!(error.to_string().lines().count(), 8);
 }
 
@@ -212,7 +212,7 @@ fn the_command_line_can_replace_seed_and_duration() {
     assert_eq!((scenario.seed, scenario.duration), (99, Duration::from_secs(90_000)));
 
     let error = load(&path, &overrides(None, Some(Duration::from_secs(3600)))).unwrap_err().to_string();
-    assert!(error.contains(":23:62: this is after the end of the run, which lasts 1 h"), "{error}");
+    assert!(error.contains(":24:62: this is after the end of the run, which lasts 1 h"), "{error}");
     let error = load(&path, &overrides(None, Some(Duration::ZERO))).unwrap_err().to_string();
     assert!(error.starts_with(&format!("{}: the duration 0 ns is out of range", path.display())), "{error}");
 }

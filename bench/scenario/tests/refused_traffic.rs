@@ -45,11 +45,6 @@ fn ends_and_routes() {
             "from: station, to: ^lander",
             &["no links lead from `station` to `lander`", "add a link"],
         ),
-        No(
-            "lifetime: 24 h }",
-            "lifetime: 24 h, report: [^delivery] }",
-            &["lead back from `station` to `lander` for the report"],
-        ),
     ]);
     let item =
         r#"image: { from: lander, to: station, text: "a picture", at: 1 h, bundle_size: 64 KiB, lifetime: 24 h }"#;

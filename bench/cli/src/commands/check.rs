@@ -38,15 +38,15 @@ pub fn check(arguments: &CheckArguments) -> Ending {
                 })
             })
             .collect();
-        println!("{:#}", json!({"file": arguments.scenario, "sound": sound, "problems": problems}));
+        say!("{:#}", json!({"file": arguments.scenario, "sound": sound, "problems": problems}));
         return if sound { Ending::Met } else { Ending::BenchFailed };
     }
     match loaded {
         Ok(scenario) => {
             if let Some(warnings) = scenario.warnings() {
-                eprintln!("{:?}", miette::Report::new(warnings));
+                complain!("{:?}", miette::Report::new(warnings));
             }
-            println!(
+            say!(
                 "{}: sound ({} nodes, {} links, {} traffic items, {} from {})",
                 arguments.scenario.display(),
                 scenario.nodes.len(),
@@ -58,7 +58,7 @@ pub fn check(arguments: &CheckArguments) -> Ending {
             Ending::Met
         }
         Err(error) => {
-            eprintln!("{:?}", miette::Report::new(error));
+            complain!("{:?}", miette::Report::new(error));
             Ending::BenchFailed
         }
     }

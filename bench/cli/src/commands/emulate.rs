@@ -117,7 +117,9 @@ pub fn emulate(arguments: &EmulateArguments) -> Ending {
             queue_bits: arguments.queue.bytes().saturating_mul(8),
         });
         if arguments.format == Format::Text {
-            println!("{name}: {} → {}, {rate}, light time {delay}, bit error ratio {:e}", route.from, route.to, ber.get());
+            // With the number that the system chose, if it was to choose one.
+            let from = port.local_address().unwrap_or(route.from);
+            say!("{name}: {from} → {}, {rate}, light time {delay}, bit error ratio {:e}", route.to, ber.get());
         }
         match Direction::start(channel, port, route.to, origin, &stop) {
             Ok(direction) => directions.push((name, direction)),
@@ -168,13 +170,13 @@ fn print(reports: &[(&str, DirectionReport)], format: Format) {
                 ((*name).to_string(), value)
             })
             .collect();
-        println!("{:#}", serde_json::Value::Object(directions));
+        say!("{:#}", serde_json::Value::Object(directions));
         return;
     }
     for (name, r) in reports {
         let lost = |cause| r.counters.lost.get(&cause).map_or(0, |t| t.frames);
         let late = |ns: u64| Duration::from_nanos(i64::try_from(ns).unwrap_or(i64::MAX));
-        println!(
+        say!(
             "{name}: {} frames in = {} delivered + {} lost to bit errors + {} to a full queue + {} of bad length + {} in flight",
             r.counters.sent.frames,
             r.counters.delivered.frames,
@@ -184,10 +186,10 @@ fn print(reports: &[(&str, DirectionReport)], format: Format) {
             r.in_flight
         );
         if r.unheard > 0 {
-            println!("{name}: nobody listened to {} of the frames delivered", r.unheard);
+            say!("{name}: nobody listened to {} of the frames delivered", r.unheard);
         }
         if r.lateness.samples > 0 {
-            println!(
+            say!(
                 "{name}: late by {} (median), {} (99 %), {} (worst)",
                 late(r.lateness.p50_ns),
                 late(r.lateness.p99_ns),

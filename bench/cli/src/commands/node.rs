@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -105,6 +106,9 @@ impl FromStr for Peer {
         let (eid, rest) = text.split_once('=').ok_or_else(form)?;
         let mut parts = rest.split(',');
         let address: UdpAddress = parts.next().unwrap_or_default().parse().map_err(|e| format!("{e}"))?;
+        if address.0.port() == 0 {
+            return Err(format!("nothing can be sent to {address}: name the port on which {eid} listens"));
+        }
         let mut peer = Peer {
             number: parse_node_id(eid)?,
             to: address.0,
@@ -187,8 +191,9 @@ pub fn node(arguments: &NodeArguments) -> Ending {
         .enumerate()
         .map(|(index, peer)| Route { channel: outgoing(index), to: peer.to, rate: peer.rate })
         .collect();
+    let listens_on = port.local_address().unwrap_or(arguments.ltp);
     let mut running = NodeOverUdp::new(BuiltinNode::new(config(arguments)), port, routes, incoming(0));
-    println!("ipn:{}.0 listens on {}", arguments.eid, arguments.ltp);
+    say!("ipn:{}.0 listens on {listens_on}", arguments.eid);
 
     let mut errand = Errand {
         sent: None,
@@ -202,7 +207,7 @@ pub fn node(arguments: &NodeArguments) -> Ending {
     };
     if let (Some(payload), Some(to)) = (payload, &arguments.to) {
         errand.total = payload.len() as u64;
-        println!("sending {} bytes to {to}, SHA-256 {}", payload.len(), hex(&Sha256::digest(&payload)));
+        say!("sending {} bytes to {to}, SHA-256 {}", payload.len(), hex(&Sha256::digest(&payload)));
         let reports = BundleFlags::REPORT_DELIVERY | BundleFlags::STATUS_TIME_REQUESTED;
         let transmission = Transmission {
             destination: to.clone(),
@@ -250,7 +255,7 @@ fn serve(
         }
         if arguments.for_.is_some_and(|limit| now >= Instant::ZERO + limit) {
             if errand.ends() && !errand.is_done() {
-                eprintln!("time is up before all was done");
+                complain!("time is up before all was done");
                 return Ending::NotMet;
             }
             return Ending::Met;
@@ -265,13 +270,13 @@ fn serve(
         while let Some(delivery) = running.node().poll_delivery() {
             let Some(folder) = &arguments.receive else { continue };
             match keep(folder, &delivery) {
-                Ok(line) => println!("{line}"),
+                Ok(line) => say!("{line}"),
                 Err(error) => return bench_failed(error),
             }
             errand.received += 1;
         }
         while let Some(reported) = running.node().poll_report() {
-            println!("{} reports on {}: {}", reported.by, reported.id, reported.status.join(", "));
+            say!("{} reports on {}: {}", reported.by, reported.id, reported.status.join(", "));
             errand.reported |= reported.report.delivered.asserted && errand.sent.as_ref() == Some(&reported.id.whole());
         }
     }
@@ -282,19 +287,19 @@ fn take(event: Event, errand: &mut Errand) {
         Event::Bundle { notice: BundleNotice::Forwarded { .. }, bytes, .. } => {
             errand.acknowledged += bytes;
             if errand.sent.is_some() && errand.acknowledged == errand.total {
-                println!("the neighbour has all {} bytes", errand.total);
+                say!("the neighbour has all {} bytes", errand.total);
             }
         }
-        Event::Bundle { notice: BundleNotice::Deleted { reason }, bundle, .. } => eprintln!("{bundle}: deleted, {reason}"),
-        Event::Bundle { notice: BundleNotice::Refused { reason }, .. } => eprintln!("no bundle: {reason}"),
+        Event::Bundle { notice: BundleNotice::Deleted { reason }, bundle, .. } => complain!("{bundle}: deleted, {reason}"),
+        Event::Bundle { notice: BundleNotice::Refused { reason }, .. } => complain!("no bundle: {reason}"),
         Event::Ltp { session, notice: LtpNotice::Cancelled { reason, .. }, .. } => {
-            eprintln!("session {}:{} cancelled: {reason}", session.originator, session.number);
+            complain!("session {}:{} cancelled: {reason}", session.originator, session.number);
         }
         _ => {}
     }
     if errand.verbose {
         if let Ok(line) = serde_json::to_string(&event) {
-            eprintln!("{line}");
+            complain!("{line}");
         }
     }
 }
@@ -307,7 +312,17 @@ fn keep(folder: &Path, delivery: &Delivery) -> Result<String, String> {
         id.source.to_string().chars().map(|c| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' }).collect();
     let path = folder.join(format!("{source}-{}-{}", id.creation.time_ms, id.creation.sequence));
     let data = delivery.payload.concat();
-    fs::write(&path, &data).map_err(|error| format!("cannot write {}: {error}", path.display()))?;
+    fs::write(&path, &data).map_err(|error| {
+        // Half a file would look like what was sent.
+        let _ = fs::remove_file(&path);
+        match error.kind() {
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => format!(
+                "no room left on the disk for {}: free some, or choose a folder on another disk with --receive",
+                path.display()
+            ),
+            _ => format!("cannot write {}: {error}", path.display()),
+        }
+    })?;
     let hash = hex(&Sha256::digest(&data));
     Ok(format!("received {} bytes from {} as {}, SHA-256 {hash}", data.len(), id.source, path.display()))
 }

@@ -1,6 +1,6 @@
 //! `farlink run`
 
-use std::io::{IsTerminal, stderr, stdout};
+use std::io::{IsTerminal, stdout};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -66,12 +66,12 @@ pub fn run(arguments: &RunArguments) -> Ending {
     let scenario = match load(&arguments.scenario, &overrides) {
         Ok(scenario) => scenario,
         Err(error) => {
-            eprintln!("{:?}", miette::Report::new(error));
+            complain!("{:?}", miette::Report::new(error));
             return Ending::BenchFailed;
         }
     };
     if let Some(warnings) = scenario.warnings() {
-        eprintln!("{:?}", miette::Report::new(warnings));
+        complain!("{:?}", miette::Report::new(warnings));
     }
     let prepared = match prepare(&scenario, arguments.clock) {
         Ok(prepared) => prepared,
@@ -88,10 +88,10 @@ pub fn run(arguments: &RunArguments) -> Ending {
         prepared.run(&folder, &stop, &mut |_| ())
     } else {
         let mut progress = Progress::new(prepared.header.clone());
-        println!("{}", progress.title());
+        say!("{}", progress.title());
         prepared.run(&folder, &stop, &mut |stamped| {
             if let Some(line) = progress.line(stamped) {
-                println!("{line}");
+                say!("{line}");
             }
         })
     };
@@ -102,7 +102,7 @@ pub fn run(arguments: &RunArguments) -> Ending {
     match arguments.format {
         Format::Text => print_summary(&results, folder.path(), stdout().is_terminal()),
         Format::Json => match serde_json::to_string_pretty(&results) {
-            Ok(text) => println!("{text}"),
+            Ok(text) => say!("{text}"),
             Err(error) => return bench_failed(error),
         },
     }
@@ -163,10 +163,7 @@ fn run_watched(
             Ok(Outcome::Finished) => {}
             Ok(Outcome::Interrupted) => stop.store(true, Ordering::Relaxed),
             Err(error) => {
-                let _ = std::io::Write::write_fmt(
-                    &mut stderr(),
-                    format_args!("error: the live view failed ({error}); the run goes on without it\n"),
-                );
+                complain!("error: the live view failed ({error}); the run goes on without it");
             }
         }
         runner.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))

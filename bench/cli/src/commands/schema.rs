@@ -14,7 +14,7 @@ pub struct SchemaArguments {}
 pub fn schema(_: &SchemaArguments) -> Ending {
     match serde_json::to_string_pretty(&farlink_scenario::schema()) {
         Ok(text) => {
-            println!("{text}");
+            say!("{text}");
             Ending::Met
         }
         Err(error) => bench_failed(error),

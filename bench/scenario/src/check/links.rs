@@ -131,9 +131,14 @@ fn link(
     let return_ = match back {
         Some(values) => {
             let (rate, ber) = values?;
-            Some(Channel { from: to, to: from, rate, ber })
+            Channel { from: to, to: from, rate, ber }
         }
-        None => None,
+        None => {
+            let message = format!("`{}` has no return channel, and one-way links are not available yet", name.value);
+            let help = "add `return: { from: ..., to: ..., rate: ... }`: reports of what has arrived must come back";
+            notes.error(name.position, message, help);
+            return None;
+        }
     };
     Some(Link {
         name: name.value.clone(),

@@ -35,8 +35,8 @@ impl Routes {
     pub(super) fn over(links: Option<&[Option<Link>]>) -> Self {
         let links: Option<Vec<&Link>> = links.and_then(|links| links.iter().map(Option::as_ref).collect());
         Routes(links.map(|links| {
-            let channels = links.into_iter().flat_map(|link| [Some(link.forward), link.return_]);
-            channels.flatten().map(|channel| (channel.from, channel.to)).collect()
+            let channels = links.into_iter().flat_map(|link| [link.forward, link.return_]);
+            channels.map(|channel| (channel.from, channel.to)).collect()
         }))
     }
 
@@ -152,13 +152,7 @@ fn item(
     let names = setting.node_names;
     if !setting.routes.lead(from, to) {
         let message = format!("no links lead from `{}` to `{}`", names[from], names[to]);
-        notes.error(to_name.position, message, "add a link, or a channel in this direction");
-    }
-    if let Some(report) = entry.report.first()
-        && !setting.routes.lead(to, from)
-    {
-        let message = format!("no links lead back from `{}` to `{}` for the report", names[to], names[from]);
-        notes.error(report.position, message, "add a `return` channel, or ask for no report");
+        notes.error(to_name.position, message, "add a link");
     }
     Some(Traffic {
         name: name.value.clone(),

@@ -27,6 +27,7 @@ links:
     ltp: { segment_size: 1360 B, response_margin: 2 s, retransmission_limit: 20 }
   far:
     forward: { from: orbiter, to: station, rate: 256 kbit/s }
+    return: { from: station, to: orbiter, rate: 2 kbit/s }
     visibility: { elevation_mask: 10 deg, occulted_by: [mars] }
 traffic:
   image: { from: lander, to: station, text: "a picture", at: 1 h, bundle_size: 64 KiB, lifetime: 24 h }
