@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 
 use bytes::Bytes;
 use farlink_engine::bp::{self, Agent, BundleId, Handle, TransmitError, Transmission};
-use farlink_engine::ltp::{self, Block, Cue, Engine, PeerConfig};
+use farlink_engine::ltp::{self, Block, Cue, Engine, PathInfo, PeerConfig};
 use farlink_engine::schedule::Schedule;
 use farlink_link::Node;
 use farlink_record::{BundleNotice, ChannelId, Event, LtpNotice, NodeId, RetransmitReason, Session, TrafficId};
@@ -85,8 +85,10 @@ pub struct Reported {
 #[derive(Debug)]
 struct Peer {
     neighbour: Neighbour,
-    transmitting: bool,
+    /// Whether it transmits to this node, as the engine was last told.
     receiving: bool,
+    /// The rate at which it last could.
+    rate_back_bps: u64,
 }
 
 /// A bundle agent over an LTP engine. Sans I/O: told the time, seeded.
@@ -96,8 +98,9 @@ pub struct BuiltinNode {
     agent: Agent,
     engine: Engine,
     peers: Vec<Peer>,
-    /// Bundles that LTP is sending.
+    /// Bundles that LTP is sending, and the sessions that send them.
     sending: HashMap<SessionId, Handle>,
+    sessions: HashMap<Handle, SessionId>,
     /// Which traffic item a bundle belongs to, by the bundle without its extent.
     traffic: HashMap<BundleId, TrafficId>,
     events: VecDeque<Event>,
@@ -134,7 +137,7 @@ impl BuiltinNode {
         let peers = config
             .neighbours
             .into_iter()
-            .map(|neighbour| Peer { neighbour, transmitting: false, receiving: false })
+            .map(|neighbour| Peer { neighbour, receiving: false, rate_back_bps: 0 })
             .collect();
         BuiltinNode {
             id: config.id,
@@ -142,6 +145,7 @@ impl BuiltinNode {
             engine,
             peers,
             sending: HashMap::new(),
+            sessions: HashMap::new(),
             traffic: HashMap::new(),
             events: VecDeque::new(),
             deliveries: VecDeque::new(),
@@ -199,21 +203,39 @@ impl BuiltinNode {
         self.agent.stored_bytes()
     }
 
-    /// Gives the engine the link state cues of every schedule edge up to `now`, each at its own instant.
+    /// Gives the engine the link state cues of every schedule edge up to `now`, each at its own instant, even if the node is
+    /// told of the time late.
     fn advance(&mut self, now: Instant) {
-        if now <= self.now {
-            return;
+        while let Some(edge) = self.next_edge().filter(|edge| *edge < now) {
+            self.advance_to(edge);
         }
+        if now > self.now {
+            self.advance_to(now);
+        }
+    }
+
+    fn next_edge(&self) -> Option<Instant> {
+        let edges = |p: &Peer| [p.neighbour.transmit.next_edge(self.now), p.neighbour.receive.next_edge(self.now)];
+        self.peers.iter().flat_map(edges).flatten().min()
+    }
+
+    fn advance_to(&mut self, now: Instant) {
         self.now = now;
         for peer in &mut self.peers {
             let neighbour = &peer.neighbour;
-            peer.transmitting = neighbour.transmit.open_at(now).is_some();
-            let receiving = neighbour.receive.open_at(now).is_some();
-            let (out, back) = (neighbour.transmit.light_time_at(now), neighbour.receive.light_time_at(now));
-            self.engine.set_light_time(neighbour.number, out, back);
-            if receiving != peer.receiving {
-                peer.receiving = receiving;
-                let cue = if receiving { Cue::PeerStarts } else { Cue::PeerStops };
+            let (out, back) = (neighbour.transmit.open_at(now), neighbour.receive.open_at(now));
+            let path = PathInfo {
+                light_time_out: neighbour.transmit.light_time_at(now),
+                light_time_back: neighbour.receive.light_time_at(now),
+                rate_out_bps: out.map_or(0, |w| w.rate_bps),
+                rate_back_bps: back.map_or(peer.rate_back_bps, |w| w.rate_bps),
+                overhead_bits: neighbour.overhead_bits,
+            };
+            peer.rate_back_bps = path.rate_back_bps;
+            self.engine.set_path(neighbour.number, path);
+            if back.is_some() != peer.receiving {
+                peer.receiving = back.is_some();
+                let cue = if peer.receiving { Cue::PeerStarts } else { Cue::PeerStops };
                 self.engine.handle_cue(now, neighbour.number, cue);
             }
         }
@@ -225,8 +247,19 @@ impl BuiltinNode {
             self.ltp_notice(now, notice);
         }
         while let Some(notice) = self.agent.poll_notice() {
-            self.bundle_notice(notice);
+            self.bundle_notice(now, notice);
         }
+        // A bundle that the agent has given up may have taken a session with it.
+        while let Some(notice) = self.engine.poll_notice() {
+            self.ltp_notice(now, notice);
+        }
+    }
+
+    /// The bundle that a session was sending, now that the session is over.
+    fn conclude(&mut self, session: SessionId) -> Option<Handle> {
+        let handle = self.sending.remove(&session)?;
+        self.sessions.remove(&handle);
+        Some(handle)
     }
 
     fn ltp_notice(&mut self, now: Instant, notice: ltp::Notice) {
@@ -237,14 +270,14 @@ impl BuiltinNode {
                 return;
             }
             ltp::Notice::TransmissionCompleted { session, peer } => {
-                if let Some(handle) = self.sending.remove(&session) {
+                if let Some(handle) = self.conclude(session) {
                     self.agent.forwarded(now, handle);
                 }
                 (session, peer, LtpNotice::BlockAcknowledged)
             }
             ltp::Notice::TransmissionCancelled { session, peer, reason, locally } => {
-                if let Some(handle) = self.sending.remove(&session) {
-                    self.agent.forwarding_failed(handle);
+                if let Some(handle) = self.conclude(session) {
+                    self.agent.forwarding_failed(now, handle);
                 }
                 (session, peer, LtpNotice::Cancelled { reason: reason.mnemonic().to_string(), locally })
             }
@@ -256,14 +289,31 @@ impl BuiltinNode {
                     ltp::Cause::Gap => RetransmitReason::Gap,
                     ltp::Cause::CheckpointTimer => RetransmitReason::CheckpointTimer,
                     ltp::Cause::ReportTimer => RetransmitReason::ReportTimer,
+                    ltp::Cause::RepeatedCheckpoint => RetransmitReason::RepeatedCheckpoint,
                     ltp::Cause::CancelTimer => RetransmitReason::CancelTimer,
                 };
                 (session, peer, LtpNotice::Retransmitted { bytes, reason })
             }
-            // This node sends and takes bundles in red parts alone.
-            ltp::Notice::GreenSegment { .. } | ltp::Notice::InitialTransmissionCompleted { .. } => return,
+            ltp::Notice::GreenSegment { session, peer, offset, data, is_end_of_block, .. } => {
+                self.green_segment(now, session, peer, offset, is_end_of_block, &data);
+                return;
+            }
+            ltp::Notice::InitialTransmissionCompleted { .. } => return,
         };
         self.ltp_event(session, peer, told);
+    }
+
+    /// A bundle that came unreliably. One segment that is a whole block is a bundle; parts of a longer one are not put
+    /// together, and that is told.
+    fn green_segment(&mut self, now: Instant, session: SessionId, peer: u64, offset: u64, ends: bool, data: &Bytes) {
+        if offset == 0 && ends {
+            self.agent.receive(now, peer, data);
+            return;
+        }
+        let reason = format!("green data at {offset} in session {session}: only a bundle in one green segment is taken");
+        let (node, bytes) = (self.id, data.len() as u64);
+        let notice = BundleNotice::Refused { reason };
+        self.events.push_back(Event::Bundle { node, bundle: String::new(), traffic: None, bytes, notice });
     }
 
     fn ltp_event(&mut self, session: SessionId, peer: u64, notice: LtpNotice) {
@@ -273,7 +323,7 @@ impl BuiltinNode {
         }
     }
 
-    fn bundle_notice(&mut self, notice: bp::Notice) {
+    fn bundle_notice(&mut self, now: Instant, notice: bp::Notice) {
         let (id, bytes, told) = match notice {
             bp::Notice::Created { id, bytes } => (id, bytes, BundleNotice::Created),
             bp::Notice::Received { id, bytes, from } => match self.node_id(from) {
@@ -292,6 +342,13 @@ impl BuiltinNode {
             }
             bp::Notice::Deleted { id, bytes, reason } => {
                 (id, bytes, BundleNotice::Deleted { reason: reason.as_str().to_string() })
+            }
+            bp::Notice::Abandoned { handle } => {
+                if let Some(session) = self.sessions.remove(&handle) {
+                    self.sending.remove(&session);
+                    self.engine.cancel(now, session);
+                }
+                return;
             }
             bp::Notice::Unintelligible { from: _, bytes, reason } => {
                 self.events.push_back(Event::Bundle {
@@ -336,7 +393,7 @@ impl Node for BuiltinNode {
         let Some(from) = self.peers.iter().find(|p| p.neighbour.incoming == channel).map(|p| p.neighbour.number) else {
             return;
         };
-        self.engine.handle_frame(from, &frame);
+        self.engine.handle_frame(now, from, &frame);
         self.collect(now);
     }
 
@@ -351,9 +408,10 @@ impl Node for BuiltinNode {
             rate => (window.end - now).as_nanos() as u128 * u128::from(rate) / 1_000_000_000,
         };
         let room = usize::try_from(bits.saturating_sub(u128::from(neighbour.overhead_bits)) / 8).unwrap_or(usize::MAX);
-        if !self.engine.has_unsent_blocks(number) {
+        // A bundle stays with the agent until it can begin to leave: what expires meanwhile is not sent.
+        if room >= PeerConfig::MIN_SEGMENT_SIZE && !self.engine.has_unsent_blocks(number) {
             if let Some(outgoing) = self.agent.poll_forward(now, number) {
-                self.send_block(number, outgoing.handle, outgoing.block);
+                self.send_block(now, number, outgoing.handle, outgoing.block);
             }
         }
         let segment = self.engine.poll_transmit(now, number, room);
@@ -362,10 +420,7 @@ impl Node for BuiltinNode {
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
-        let edges = self.peers.iter().flat_map(|p| {
-            [p.neighbour.transmit.next_edge(self.now), p.neighbour.receive.next_edge(self.now)].into_iter().flatten()
-        });
-        edges.chain(self.engine.poll_timeout()).chain(self.agent.poll_timeout()).min()
+        [self.next_edge(), self.engine.poll_timeout(), self.agent.poll_timeout()].into_iter().flatten().min()
     }
 
     fn handle_timeout(&mut self, now: Instant) {
@@ -381,14 +436,15 @@ impl Node for BuiltinNode {
 }
 
 impl BuiltinNode {
-    fn send_block(&mut self, peer: u64, handle: Handle, block: Block) {
+    fn send_block(&mut self, now: Instant, peer: u64, handle: Handle, block: Block) {
         let length = block.len();
         match self.engine.send(peer, ltp::BUNDLE_PROTOCOL, block, length) {
             Ok(session) => {
                 self.sending.insert(session, handle);
+                self.sessions.insert(handle, session);
                 self.ltp_event(session, peer, LtpNotice::BlockStarted { bytes: length });
             }
-            Err(_) => self.agent.forwarding_failed(handle),
+            Err(_) => self.agent.forwarding_failed(now, handle),
         }
     }
 }

@@ -218,6 +218,8 @@ pub enum RetransmitReason {
     CheckpointTimer,
     /// No acknowledgment came in answer to a report.
     ReportTimer,
+    /// A checkpoint that had been reported on came again.
+    RepeatedCheckpoint,
     /// No acknowledgment came in answer to a cancellation.
     CancelTimer,
 }

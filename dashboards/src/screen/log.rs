@@ -103,6 +103,7 @@ fn describe_ltp(node: &str, peer: &str, session: Session, notice: &LtpNotice) ->
                 RetransmitReason::Gap => "a report showed a gap",
                 RetransmitReason::CheckpointTimer => "no report came",
                 RetransmitReason::ReportTimer => "its report was not acknowledged",
+                RetransmitReason::RepeatedCheckpoint => "a checkpoint came again",
                 RetransmitReason::CancelTimer => "its cancellation was not acknowledged",
             };
             let what = match bytes {

@@ -3,7 +3,7 @@
 //! # Order of calls
 //! One [`Engine`] speaks for one engine ID with any number of peers ([`Engine::add_peer`]).
 //! - Its owner tells it what happens: [`Engine::send`] and [`Engine::cancel`] for the client service,
-//!   [`Engine::handle_frame`] for what the link delivers, [`Engine::handle_cue`] and [`Engine::set_light_time`] for the
+//!   [`Engine::handle_frame`] for what the link delivers, [`Engine::handle_cue`] and [`Engine::set_path`] for the
 //!   link state cues and distances that §5 demands of the operating environment, [`Engine::handle_timeout`] when
 //!   [`Engine::poll_timeout`] is due.
 //! - After each of these the owner asks what follows: [`Engine::poll_transmit`] whenever the link to a peer can take a
@@ -18,6 +18,12 @@
 //! - A receiving session stays open until its red part is whole *and* its reports are acknowledged. §6.14 taken alone would
 //!   close it at any moment without a running report timer, and forget data that it has claimed.
 //! - A gap that one report leaves and another has already filled is not sent again.
+//! - A checkpoint whose report neither completes the block nor leaves a gap keeps its timer, so that a session never waits
+//!   for ever; §6.13 deletes it.
+//! - A scope that would be empty, or would hold no claim, is widened to begin at zero, which §6.11 allows; the checkpoint is
+//!   answered instead of being sent again and again.
+//! - A receiving session in which nothing happens for as long as a peer can go on trying is closed. A closed session is
+//!   remembered for as long, so that a peer may use its number again later.
 
 mod block;
 mod receiving;
@@ -79,10 +85,11 @@ pub struct PeerConfig {
     pub segment_size: usize,
     /// "Additional anticipated latency" of §6.5: what the peer needs to answer beyond light time.
     pub response_margin: Duration,
-    /// How often one checkpoint, one report or one cancellation is sent before the session is given up (§6.7, §6.8, §6.16).
+    /// How often one checkpoint, one report or one cancellation is sent again before the session is given up (§6.7, §6.8,
+    /// §6.16).
     pub retransmission_limit: u32,
-    /// How many reports with gaps a session may need before it is given up (§6.13), and how many reports may be issued for
-    /// one (§6.11).
+    /// How many rounds of report and retransmission one part of a block may need before the session is given up (§6.11,
+    /// §6.13).
     pub problem_limit: u32,
 }
 
@@ -100,6 +107,21 @@ impl Default for PeerConfig {
             problem_limit: 200,
         }
     }
+}
+
+/// The path to a peer and back, as the environment knows it now (§5).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PathInfo {
+    /// One-way light time to the peer.
+    pub light_time_out: Duration,
+    /// One-way light time from the peer.
+    pub light_time_back: Duration,
+    /// Data rate to the peer in bits per second; 0 if it need not be counted.
+    pub rate_out_bps: u64,
+    /// Data rate from the peer in bits per second; 0 if it need not be counted.
+    pub rate_back_bps: u64,
+    /// Bits that the link layer adds to each frame.
+    pub overhead_bits: u64,
 }
 
 /// A link state cue about a peer's transmission to this engine (§6.5, §6.6).
@@ -200,6 +222,8 @@ pub enum Cause {
     CheckpointTimer,
     /// No acknowledgment came for a report.
     ReportTimer,
+    /// A checkpoint that had been reported on came again.
+    RepeatedCheckpoint,
     /// No acknowledgment came for a cancellation.
     CancelTimer,
 }
@@ -243,8 +267,7 @@ pub struct Discarded {
 #[derive(Debug)]
 struct Peer {
     config: PeerConfig,
-    light_time_out: Duration,
-    light_time_back: Duration,
+    path: PathInfo,
     transmits: bool,
     /// Internal operations traffic (§6.11, §6.13, §6.17): goes before data.
     control: VecDeque<Control>,
@@ -256,14 +279,47 @@ struct Peer {
 }
 
 impl Peer {
+    /// Bits take their time both ways: the timers count from the last bit, and the answer may find the peer in the middle
+    /// of a frame.
     fn path(&self) -> Path {
+        let frame_bits = self.config.segment_size as u64 * 8 + self.path.overhead_bits;
+        let frame_back = match self.path.rate_back_bps {
+            0 => Duration::ZERO,
+            rate => Duration::of_bits(frame_bits, rate),
+        };
         Path {
-            light_time_out: self.light_time_out,
-            light_time_back: self.light_time_back,
-            margin: self.config.response_margin,
+            light_time_out: self.path.light_time_out,
+            light_time_back: self.path.light_time_back,
+            margin: self.config.response_margin + frame_back,
         }
     }
+
+    /// When the last bit of a segment leaves whose first bit leaves now.
+    fn last_bit(&self, now: Instant, length: usize) -> Instant {
+        match self.path.rate_out_bps {
+            0 => now,
+            rate => now + Duration::of_bits(length as u64 * 8 + self.path.overhead_bits, rate),
+        }
+    }
+
+    /// How long the peer can go on trying to get something through: every retransmission, each after its timer.
+    fn patience(&self) -> Duration {
+        let path = self.path();
+        let round = path.light_time_out + path.light_time_back + path.margin + path.margin;
+        round.saturating_mul(i64::from(self.config.retransmission_limit) + 2)
+    }
+
+    fn queue_control(&mut self, control: Control) -> bool {
+        let room = self.control.len() < MAX_CONTROL;
+        if room {
+            self.control.push_back(control);
+        }
+        room
+    }
 }
+
+/// Most control segments that wait for one peer. A peer that asks for more while nothing can be sent to it asks again later.
+const MAX_CONTROL: usize = 1 << 16;
 
 #[derive(Clone, Copy, Debug)]
 enum Control {
@@ -279,6 +335,17 @@ struct Again {
     session: SessionId,
     range: std::ops::Range<u64>,
     checkpoint: Option<u64>,
+    /// A checkpoint that repeats itself is the same segment as before (§3.2.1), so it may not be cut to fit.
+    uncut: bool,
+}
+
+/// What came of an attempt to send something again.
+enum Resent {
+    Segment(Bytes),
+    /// The first entry of the queue was void and is gone.
+    Void,
+    /// The first entry needs more room than there is now.
+    NoRoom,
 }
 
 #[derive(Debug)]
@@ -323,29 +390,26 @@ impl Engine {
         }
     }
 
-    /// Makes a peer known. It is taken to transmit, without any light time, until a cue says otherwise.
+    /// Makes a peer known, or gives a known one another configuration. A new one is taken to transmit, without any light
+    /// time, until a cue says otherwise.
     pub fn add_peer(&mut self, engine_id: u64, config: PeerConfig) {
         let config = PeerConfig { segment_size: config.segment_size.max(PeerConfig::MIN_SEGMENT_SIZE), ..config };
-        self.peers.insert(
-            engine_id,
-            Peer {
-                config,
-                light_time_out: Duration::ZERO,
-                light_time_back: Duration::ZERO,
-                transmits: true,
-                control: VecDeque::new(),
-                again: VecDeque::new(),
-                fresh: VecDeque::new(),
-                receiving_sessions: 0,
-            },
-        );
+        let peer = self.peers.entry(engine_id).or_insert_with(|| Peer {
+            config,
+            path: PathInfo::default(),
+            transmits: true,
+            control: VecDeque::new(),
+            again: VecDeque::new(),
+            fresh: VecDeque::new(),
+            receiving_sessions: 0,
+        });
+        peer.config = config;
     }
 
-    /// Tells the distance to a peer now (§5), out and back.
-    pub fn set_light_time(&mut self, peer: u64, out: Duration, back: Duration) {
+    /// Tells what the path to a peer is now (§5).
+    pub fn set_path(&mut self, peer: u64, path: PathInfo) {
         if let Some(peer) = self.peers.get_mut(&peer) {
-            peer.light_time_out = out;
-            peer.light_time_back = back;
+            peer.path = path;
         }
     }
 
@@ -353,8 +417,15 @@ impl Engine {
     pub fn handle_cue(&mut self, now: Instant, peer: u64, cue: Cue) {
         let Some(state) = self.peers.get_mut(&peer) else { return };
         state.transmits = cue == Cue::PeerStarts;
+        let path = state.path();
         match cue {
-            Cue::PeerStarts => self.timers.peer_starts(now, peer),
+            Cue::PeerStarts => {
+                self.timers.peer_starts(now, peer, path);
+                // A peer that could not transmit has not been idle.
+                for receiving in self.receiving.values_mut().filter(|r| r.peer == peer) {
+                    receiving.last_heard = now;
+                }
+            }
             Cue::PeerStops => self.timers.peer_stops(now, peer),
         }
     }
@@ -381,7 +452,10 @@ impl Engine {
             // 32 bits: ION refuses longer session numbers.
             let number = u64::from(self.rng.next_u32());
             let session = SessionId { originator: self.config.engine_id, number };
-            if number != 0 && !self.sending.contains_key(&session) && !self.closed.contains(&session) {
+            let known = self.sending.contains_key(&session)
+                || self.cancelling.contains_key(&session)
+                || self.closed.contains(&session);
+            if number != 0 && !known {
                 break session;
             }
         };
@@ -392,22 +466,23 @@ impl Engine {
     }
 
     /// A cancellation request of the client service (§4.2), as sender or as receiver.
-    pub fn cancel(&mut self, session: SessionId) {
-        self.cancel_locally(session, CancelReason::UserCancelled);
+    pub fn cancel(&mut self, now: Instant, session: SessionId) {
+        self.cancel_locally(now, session, CancelReason::UserCancelled);
     }
 
     /// Takes a frame that the link has delivered. It holds an integral number of segments (§5); what follows a malformed one
     /// is dropped with it. `from` is the peer that the link couples to, for answers to sessions that nobody knows.
-    pub fn handle_frame(&mut self, from: u64, frame: &Bytes) {
+    pub fn handle_frame(&mut self, now: Instant, from: u64, frame: &Bytes) {
+        self.closed.forget_until(now);
         for segment in segments(frame) {
             match segment {
-                Ok(segment) => self.handle_segment(from, &segment, frame),
+                Ok(segment) => self.handle_segment(now, from, &segment, frame),
                 Err(_) => self.discarded.malformed += 1,
             }
         }
     }
 
-    fn handle_segment(&mut self, from: u64, segment: &Segment<'_>, frame: &Bytes) {
+    fn handle_segment(&mut self, now: Instant, from: u64, segment: &Segment<'_>, frame: &Bytes) {
         let session = segment.session;
         let ours = session.originator == self.config.engine_id;
         let from_originator = matches!(
@@ -429,11 +504,11 @@ impl Engine {
             return;
         }
         match &segment.content {
-            Content::Data(data) => self.handle_data(peer, session, data, frame),
-            Content::Report(report) => self.handle_report(peer, session, report),
-            Content::ReportAck { report_serial } => self.handle_report_ack(session, *report_serial),
-            Content::Cancel { by, reason } => self.handle_cancel(peer, session, *by, *reason),
-            Content::CancelAck { .. } => self.handle_cancel_ack(session),
+            Content::Data(data) => self.handle_data(now, peer, session, data, frame),
+            Content::Report(report) => self.handle_report(now, peer, session, report),
+            Content::ReportAck { report_serial } => self.handle_report_ack(now, session, *report_serial),
+            Content::Cancel { by, reason } => self.handle_cancel(now, peer, session, *by, *reason),
+            Content::CancelAck { .. } => self.handle_cancel_ack(now, session),
         }
     }
 
@@ -449,7 +524,7 @@ impl Engine {
                     Some(segment) if segment.len() > room => return None,
                     Some(segment) => {
                         self.peers.get_mut(&peer)?.control.pop_front();
-                        self.control_sent(now, peer, &control);
+                        self.control_sent(now, peer, &control, segment.len());
                         return Some(segment.into());
                     }
                     None => {
@@ -463,8 +538,9 @@ impl Engine {
             }
             if !state.again.is_empty() {
                 match self.retransmit_segment(now, peer, limit) {
-                    Some(segment) => return Some(segment),
-                    None => continue,
+                    Some(Resent::Segment(segment)) => return Some(segment),
+                    Some(Resent::Void) => continue,
+                    Some(Resent::NoRoom) | None => return None,
                 }
             }
             let session = *state.fresh.front()?;
@@ -491,9 +567,12 @@ impl Engine {
     pub fn handle_timeout(&mut self, now: Instant) {
         while let Some((awaited, peer)) = self.timers.pop_expired(now) {
             match awaited.answer {
-                Answer::Report { checkpoint_serial } => self.checkpoint_timeout(peer, awaited.session, checkpoint_serial),
-                Answer::ReportAck { report_serial } => self.report_timeout(peer, awaited.session, report_serial),
-                Answer::CancelAck => self.cancel_timeout(peer, awaited.session),
+                Answer::Report { checkpoint_serial } => {
+                    self.checkpoint_timeout(now, peer, awaited.session, checkpoint_serial);
+                }
+                Answer::ReportAck { report_serial } => self.report_timeout(now, peer, awaited.session, report_serial),
+                Answer::CancelAck => self.cancel_timeout(now, peer, awaited.session),
+                Answer::Activity => self.activity_timeout(now, peer, awaited.session),
             }
         }
     }
@@ -531,30 +610,44 @@ impl Engine {
         Some(bytes)
     }
 
-    fn control_sent(&mut self, now: Instant, peer: u64, control: &Control) {
+    fn control_sent(&mut self, now: Instant, peer: u64, control: &Control, length: usize) {
         let (session, answer) = match *control {
-            Control::Report { session, report_serial } => (session, Answer::ReportAck { report_serial }),
+            Control::Report { session, report_serial } => {
+                if let Some(receiving) = self.receiving.get_mut(&session) {
+                    receiving.report_sent(report_serial);
+                }
+                (session, Answer::ReportAck { report_serial })
+            }
             Control::Cancel { session } => (session, Answer::CancelAck),
             Control::ReportAck { .. } | Control::CancelAck { .. } => return,
         };
-        self.start_timer(now, peer, Awaited { session, answer });
+        self.start_timer(now, peer, Awaited { session, answer }, length);
     }
 
-    fn start_timer(&mut self, now: Instant, peer: u64, awaited: Awaited) {
+    /// Starts a timer for a segment of this length, the first bit of which leaves now.
+    fn start_timer(&mut self, now: Instant, peer: u64, awaited: Awaited, length: usize) {
         if let Some(state) = self.peers.get(&peer) {
-            self.timers.start(now, peer, awaited, state.path(), state.transmits);
+            self.timers.start(state.last_bit(now, length), peer, awaited, state.path(), state.transmits);
         }
     }
 
     fn queue_control(&mut self, peer: u64, control: Control) {
         if let Some(state) = self.peers.get_mut(&peer) {
-            state.control.push_back(control);
+            if !state.queue_control(control) {
+                self.discarded.over_limit += 1;
+            }
         }
     }
 
+    /// Remembers that a session is over, for as long as its peer can go on trying.
+    fn remember_closed(&mut self, now: Instant, peer: u64, session: SessionId) {
+        let patience = self.peers.get(&peer).map_or(Duration::ZERO, Peer::patience);
+        self.closed.remember(session, now + patience);
+    }
+
     /// Ends a session from this side: Cancel Session (§6.19), a Cx segment, a notice to the client.
-    fn cancel_locally(&mut self, session: SessionId, reason: CancelReason) {
-        if let Some(sending) = self.remove_sending(session) {
+    fn cancel_locally(&mut self, now: Instant, session: SessionId, reason: CancelReason) {
+        if let Some(sending) = self.remove_sending(now, session) {
             self.notices.push_back(Notice::TransmissionCancelled { session, peer: sending.peer, reason, locally: true });
             // §4.2: if no segment has left, the peer cannot know of the session.
             if sending.has_begun() {
@@ -568,24 +661,31 @@ impl Engine {
     }
 
     fn start_cancel(&mut self, session: SessionId, peer: u64, by: Party, reason: CancelReason) {
+        if self.cancelling.len() >= self.config.max_receiving_sessions {
+            self.discarded.over_limit += 1;
+            return;
+        }
         self.cancelling.insert(session, Cancelling { peer, by, reason, times_sent: 1 });
         self.queue_control(peer, Control::Cancel { session });
     }
 
     /// Acknowledge Cancellation (§6.17).
-    fn handle_cancel(&mut self, peer: u64, session: SessionId, by: Party, reason: CancelReason) {
+    fn handle_cancel(&mut self, now: Instant, peer: u64, session: SessionId, by: Party, reason: CancelReason) {
         self.queue_control(peer, Control::CancelAck { session, by });
         match by {
             Party::Sender => {
                 if self.remove_receiving(session).is_some() {
                     self.notices.push_back(Notice::ReceptionCancelled { session, peer, reason, locally: false });
+                } else if self.cancelling.remove(&session).is_some() {
+                    // Both sides gave up at once: there is nobody left to acknowledge ours.
+                    self.timers.stop_session(session);
                 } else {
                     self.discarded.unknown_session += 1;
                 }
-                self.closed.remember(session);
+                self.remember_closed(now, peer, session);
             }
             Party::Receiver => {
-                if let Some(sending) = self.remove_sending(session) {
+                if let Some(sending) = self.remove_sending(now, session) {
                     let peer = sending.peer;
                     self.notices.push_back(Notice::TransmissionCancelled { session, peer, reason, locally: false });
                 } else {
@@ -596,26 +696,25 @@ impl Engine {
     }
 
     /// Stop Cancel Timer (§6.18).
-    fn handle_cancel_ack(&mut self, session: SessionId) {
-        if self.cancelling.remove(&session).is_some() {
+    fn handle_cancel_ack(&mut self, now: Instant, session: SessionId) {
+        if let Some(cancelling) = self.cancelling.remove(&session) {
             self.timers.stop_session(session);
-            self.closed.remember(session);
+            self.remember_closed(now, cancelling.peer, session);
         } else {
             self.discarded.unknown_session += 1;
         }
     }
 
     /// Retransmit Cancellation Segment (§6.16).
-    fn cancel_timeout(&mut self, peer: u64, session: SessionId) {
+    fn cancel_timeout(&mut self, now: Instant, peer: u64, session: SessionId) {
         let limit = self.retransmission_limit(peer);
         let Some(cancelling) = self.cancelling.get_mut(&session) else { return };
         if cancelling.times_sent > limit {
             self.cancelling.remove(&session);
-            self.closed.remember(session);
+            self.remember_closed(now, peer, session);
             return;
         }
         cancelling.times_sent += 1;
-        let peer = cancelling.peer;
         self.queue_control(peer, Control::Cancel { session });
         self.notices.push_back(Notice::Retransmitted { session, peer, bytes: 0, cause: Cause::CancelTimer });
     }
@@ -635,24 +734,36 @@ fn first_serial(rng: &mut ChaCha8Rng) -> u64 {
     u64::from(rng.next_u32() % 0x3fff) + 1
 }
 
-/// Sessions that are over, so that late segments do not open them anew. The oldest are forgotten.
+/// Sessions that are over, so that late segments do not open them anew. Each is forgotten in time, and the oldest where
+/// there are too many.
 #[derive(Debug, Default)]
 struct Closed {
-    order: VecDeque<SessionId>,
+    order: VecDeque<(Instant, SessionId)>,
     known: HashSet<SessionId>,
 }
 
 impl Closed {
     const CAPACITY: usize = 1 << 16;
 
-    fn remember(&mut self, session: SessionId) {
+    fn remember(&mut self, session: SessionId, until: Instant) {
         if self.known.insert(session) {
-            self.order.push_back(session);
+            self.order.push_back((until, session));
             if self.order.len() > Self::CAPACITY {
-                if let Some(oldest) = self.order.pop_front() {
-                    self.known.remove(&oldest);
-                }
+                self.forget_first();
             }
+        }
+    }
+
+    /// Sessions are forgotten in the order in which they closed; one that may go earlier than one before it waits for that.
+    fn forget_until(&mut self, now: Instant) {
+        while self.order.front().is_some_and(|(until, _)| *until <= now) {
+            self.forget_first();
+        }
+    }
+
+    fn forget_first(&mut self) {
+        if let Some((_, session)) = self.order.pop_front() {
+            self.known.remove(&session);
         }
     }
 

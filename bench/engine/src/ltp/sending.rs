@@ -9,7 +9,7 @@ use farlink_wire::ltp::{CancelReason, Checkpoint, DataKind, Report, SessionId};
 use farlink_wire::sdnv;
 
 use super::timer::{Answer, Awaited};
-use super::{Again, Block, Cause, Control, Engine, Notice, data_segment};
+use super::{Again, Block, Cause, Control, Engine, Notice, Resent, data_segment};
 use crate::ranges::RangeSet;
 
 #[derive(Debug)]
@@ -25,7 +25,6 @@ pub(super) struct Sending {
     checkpoints: BTreeMap<u64, SentCheckpoint>,
     claimed: RangeSet,
     reports_seen: BTreeSet<u64>,
-    reports_with_gaps: u32,
 }
 
 #[derive(Debug)]
@@ -33,6 +32,8 @@ struct SentCheckpoint {
     range: Range<u64>,
     report_serial: u64,
     times_sent: u32,
+    /// How many rounds of report and retransmission have led to this checkpoint.
+    round: u32,
 }
 
 impl Sending {
@@ -47,7 +48,6 @@ impl Sending {
             checkpoints: BTreeMap::new(),
             claimed: RangeSet::new(),
             reports_seen: BTreeSet::new(),
-            reports_with_gaps: 0,
         }
     }
 
@@ -59,10 +59,10 @@ impl Sending {
         self.next_offset == self.block.len() && self.claimed.covers(&(0..self.red_length))
     }
 
-    fn allocate_checkpoint(&mut self, range: Range<u64>, report_serial: u64) -> u64 {
+    fn allocate_checkpoint(&mut self, range: Range<u64>, report_serial: u64, round: u32) -> u64 {
         let serial = self.next_checkpoint;
         self.next_checkpoint += 1;
-        self.checkpoints.insert(serial, SentCheckpoint { range, report_serial, times_sent: 0 });
+        self.checkpoints.insert(serial, SentCheckpoint { range, report_serial, times_sent: 0, round });
         serial
     }
 
@@ -103,14 +103,14 @@ impl Sending {
 }
 
 impl Engine {
-    pub(super) fn remove_sending(&mut self, session: SessionId) -> Option<Sending> {
+    pub(super) fn remove_sending(&mut self, now: Instant, session: SessionId) -> Option<Sending> {
         let sending = self.sending.remove(&session)?;
         self.timers.stop_session(session);
         if let Some(peer) = self.peers.get_mut(&sending.peer) {
             peer.fresh.retain(|s| *s != session);
             peer.again.retain(|a| a.session != session);
         }
-        self.closed.remember(session);
+        self.remember_closed(now, sending.peer, session);
         Some(sending)
     }
 
@@ -128,7 +128,7 @@ impl Engine {
         let end = start + len;
         let kind = match (red, last) {
             (true, true) => {
-                let serial = sending.allocate_checkpoint(start..end, 0);
+                let serial = sending.allocate_checkpoint(start..end, 0, 0);
                 sending.red_kind(end, Some(Checkpoint { serial, report_serial: 0 }))
             }
             (true, false) => DataKind::Red,
@@ -137,34 +137,39 @@ impl Engine {
         };
         sending.next_offset = end;
         let segment = sending.segment(session, kind, start, len);
-        self.checkpoint_sent(now, peer, session, kind);
+        self.checkpoint_sent(now, peer, session, kind, segment.len());
         if end == block_end {
             if let Some(state) = self.peers.get_mut(&peer) {
                 state.fresh.pop_front();
             }
             self.notices.push_back(Notice::InitialTransmissionCompleted { session, peer });
-            self.complete_if_done(session);
+            self.complete_if_done(now, session);
         }
         Some(segment)
     }
 
-    /// The next segment of data that is sent again, or `None` if the first entry of that queue is void.
-    pub(super) fn retransmit_segment(&mut self, now: Instant, peer: u64, limit: usize) -> Option<Bytes> {
-        let Again { session, range, checkpoint } = self.peers.get(&peer)?.again.front()?.clone();
-        let pop = |engine: &mut Engine| {
+    /// The next segment of data that is sent again; `None` if there is none.
+    pub(super) fn retransmit_segment(&mut self, now: Instant, peer: u64, limit: usize) -> Option<Resent> {
+        let Again { session, range, checkpoint, uncut } = self.peers.get(&peer)?.again.front()?.clone();
+        let void = |engine: &mut Engine| {
             engine.peers.get_mut(&peer)?.again.pop_front();
-            None
+            Some(Resent::Void)
         };
-        let Some(sending) = self.sending.get(&session) else { return pop(self) };
+        let Some(sending) = self.sending.get(&session) else { return void(self) };
         let checkpoint = match checkpoint {
             Some(serial) => match sending.checkpoints.get(&serial) {
                 Some(sent) => Some(Checkpoint { serial, report_serial: sent.report_serial }),
                 // A report has answered this checkpoint meanwhile.
-                None => return pop(self),
+                None => return void(self),
             },
+            // Another report has claimed this meanwhile.
+            None if sending.claimed.covers(&range) => return void(self),
             None => None,
         };
         let (len, last) = sending.fit(session, &range, limit, checkpoint);
+        if uncut && !last {
+            return Some(Resent::NoRoom);
+        }
         let kind = sending.red_kind(range.start + len, if last { checkpoint } else { None });
         let segment = sending.segment(session, kind, range.start, len);
         let again = &mut self.peers.get_mut(&peer)?.again;
@@ -180,39 +185,38 @@ impl Engine {
                 sent.range = start..start + len;
             }
         }
-        self.checkpoint_sent(now, peer, session, kind);
-        Some(segment)
+        self.checkpoint_sent(now, peer, session, kind, segment.len());
+        Some(Resent::Segment(segment))
     }
 
-    fn checkpoint_sent(&mut self, now: Instant, peer: u64, session: SessionId, kind: DataKind) {
+    fn checkpoint_sent(&mut self, now: Instant, peer: u64, session: SessionId, kind: DataKind, length: usize) {
         let Some(checkpoint) = kind.checkpoint() else { return };
         if let Some(sent) =
             self.sending.get_mut(&session).and_then(|s| s.checkpoints.get_mut(&checkpoint.serial))
         {
             sent.times_sent += 1;
         }
-        let answer = Answer::Report { checkpoint_serial: checkpoint.serial };
-        self.start_timer(now, peer, Awaited { session, answer });
+        self.start_timer(now, peer, awaiting_report(session, checkpoint.serial), length);
     }
 
     /// Retransmit Checkpoint (§6.7).
-    pub(super) fn checkpoint_timeout(&mut self, peer: u64, session: SessionId, serial: u64) {
+    pub(super) fn checkpoint_timeout(&mut self, now: Instant, peer: u64, session: SessionId, serial: u64) {
         let limit = self.retransmission_limit(peer);
         let Some(sent) = self.sending.get(&session).and_then(|s| s.checkpoints.get(&serial)) else { return };
         if sent.times_sent > limit {
-            self.cancel_locally(session, CancelReason::RetransmissionLimit);
+            self.cancel_locally(now, session, CancelReason::RetransmissionLimit);
             return;
         }
         let range = sent.range.clone();
         let bytes = range.end - range.start;
         if let Some(state) = self.peers.get_mut(&peer) {
-            state.again.push_back(Again { session, range, checkpoint: Some(serial) });
+            state.again.push_back(Again { session, range, checkpoint: Some(serial), uncut: true });
         }
         self.notices.push_back(Notice::Retransmitted { session, peer, bytes, cause: Cause::CheckpointTimer });
     }
 
     /// Retransmit Data (§6.13).
-    pub(super) fn handle_report(&mut self, from: u64, session: SessionId, report: &Report) {
+    pub(super) fn handle_report(&mut self, now: Instant, from: u64, session: SessionId, report: &Report) {
         let peer = self.sending.get(&session).map_or(from, |s| s.peer);
         self.queue_control(peer, Control::ReportAck { session, report_serial: report.report_serial });
         let problem_limit = self.problem_limit(peer);
@@ -220,35 +224,47 @@ impl Engine {
             self.discarded.unknown_session += 1;
             return;
         };
-        if report.upper_bound > sending.red_length {
-            // The peer claims, or misses, what no red part of this session holds.
+        if report.upper_bound > sending.red_length.min(sending.next_offset) {
+            // The peer tells of what no red part of this session holds, or of what has not been sent.
             self.discarded.contradictory += 1;
             return;
         }
         if !sending.reports_seen.insert(report.report_serial) {
             return;
         }
-        if report.checkpoint_serial != 0 {
-            sending.checkpoints.remove(&report.checkpoint_serial);
-            let answer = Answer::Report { checkpoint_serial: report.checkpoint_serial };
-            self.timers.stop(&Awaited { session, answer });
+        let serial = report.checkpoint_serial;
+        // A checkpoint that has not left cannot have been answered, whatever a peer says.
+        let answered = match sending.checkpoints.get(&serial) {
+            Some(sent) if sent.times_sent > 0 => sending.checkpoints.remove(&serial),
+            _ => None,
+        };
+        if answered.is_some() {
+            self.timers.stop(&awaiting_report(session, serial));
         }
         for claim in &report.claims {
             let start = report.lower_bound + claim.offset;
             sending.claimed.insert(start..start + claim.length);
         }
         if sending.is_complete() {
-            self.complete_if_done(session);
+            self.complete_if_done(now, session);
             return;
         }
-        let gaps = sending.claimed.gaps(report.lower_bound..report.upper_bound.min(sending.next_offset));
-        let Some(last) = gaps.last().cloned() else { return };
-        sending.reports_with_gaps += 1;
-        if sending.reports_with_gaps > problem_limit {
-            self.cancel_locally(session, CancelReason::RetransmissionLimit);
+        let gaps = sending.claimed.gaps(report.lower_bound..report.upper_bound);
+        let Some(last) = gaps.last().cloned() else {
+            // Nothing to send again, yet not all is claimed: the rest of the report is still to come, or will never come.
+            // Somebody must go on asking.
+            if let Some(answered) = answered.filter(|_| sending.checkpoints.is_empty()) {
+                sending.checkpoints.insert(serial, answered);
+                self.start_timer(now, peer, awaiting_report(session, serial), 0);
+            }
+            return;
+        };
+        let round = answered.map_or(0, |a| a.round) + 1;
+        if round > problem_limit {
+            self.cancel_locally(now, session, CancelReason::RetransmissionLimit);
             return;
         }
-        let serial = sending.allocate_checkpoint(last, report.report_serial);
+        let serial = sending.allocate_checkpoint(last, report.report_serial, round);
         let bytes = gaps.iter().map(|g| g.end - g.start).sum();
         let count = gaps.len();
         if let Some(state) = self.peers.get_mut(&peer) {
@@ -256,17 +272,22 @@ impl Engine {
                 session,
                 range,
                 checkpoint: (index + 1 == count).then_some(serial),
+                uncut: false,
             }));
         }
         self.notices.push_back(Notice::Retransmitted { session, peer, bytes, cause: Cause::Gap });
     }
 
     /// Signify Transmission Completion (§6.12), if its two conditions hold.
-    fn complete_if_done(&mut self, session: SessionId) {
+    fn complete_if_done(&mut self, now: Instant, session: SessionId) {
         if self.sending.get(&session).is_some_and(Sending::is_complete) {
-            if let Some(sending) = self.remove_sending(session) {
+            if let Some(sending) = self.remove_sending(now, session) {
                 self.notices.push_back(Notice::TransmissionCompleted { session, peer: sending.peer });
             }
         }
     }
+}
+
+fn awaiting_report(session: SessionId, checkpoint_serial: u64) -> Awaited {
+    Awaited { session, answer: Answer::Report { checkpoint_serial } }
 }

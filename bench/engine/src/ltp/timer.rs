@@ -14,6 +14,8 @@ pub(super) struct Awaited {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Answer {
+    /// Any further segment of a session that this engine receives.
+    Activity,
     /// An acknowledgment of our cancellation of the session.
     CancelAck,
     /// A report for the checkpoint of this serial number.
@@ -39,12 +41,33 @@ pub(super) struct Timers {
 }
 
 impl Timers {
-    /// Starts a timer for something that leaves at `sent`. It starts suspended if the peer is known not to transmit.
+    /// Starts a timer for something whose last bit leaves at `sent`. It starts suspended if the peer is known not to
+    /// transmit.
+    ///
+    /// The margin counts twice: once for what the peer does before it presents its answer, which is the "additional
+    /// anticipated latency" of §6.5, and once for the answer's own time in the queue and on the air. Without the second, an
+    /// answer that is presented the moment the peer may transmit again would always come too late.
     pub(super) fn start(&mut self, sent: Instant, peer: u64, awaited: Awaited, path: Path, peer_transmits: bool) {
-        self.stop(&awaited);
         let nominal_answer = sent + path.light_time_out + path.margin;
-        let timer =
-            Timer { peer, nominal_answer, deadline: nominal_answer + path.light_time_back, suspended: !peer_transmits };
+        let deadline = nominal_answer + path.light_time_back + path.margin;
+        self.insert(awaited, Timer { peer, nominal_answer, deadline, suspended: !peer_transmits });
+    }
+
+    /// Starts a timer that runs out after `span`, and stands still while the peer does not transmit.
+    pub(super) fn start_span(
+        &mut self,
+        now: Instant,
+        peer: u64,
+        awaited: Awaited,
+        span: Duration,
+        peer_transmits: bool,
+    ) {
+        let deadline = now + span;
+        self.insert(awaited, Timer { peer, nominal_answer: deadline, deadline, suspended: !peer_transmits });
+    }
+
+    fn insert(&mut self, awaited: Awaited, timer: Timer) {
+        self.stop(&awaited);
         if !timer.suspended {
             self.running.insert((timer.deadline, awaited));
         }
@@ -62,7 +85,7 @@ impl Timers {
     }
 
     pub(super) fn stop_session(&mut self, session: SessionId) {
-        let first = Awaited { session, answer: Answer::CancelAck };
+        let first = Awaited { session, answer: Answer::Activity };
         let of_session: Vec<Awaited> =
             self.timers.range(first..).map(|(a, _)| *a).take_while(|a| a.session == session).collect();
         for awaited in of_session {
@@ -79,12 +102,14 @@ impl Timers {
         }
     }
 
-    pub(super) fn peer_starts(&mut self, now: Instant, peer: u64) {
+    /// Resumes timers (§6.6). `path` is the path as it is now: bodies move while a link is closed.
+    pub(super) fn peer_starts(&mut self, now: Instant, peer: u64, path: Path) {
         for (awaited, timer) in self.timers.iter_mut().filter(|(_, t)| t.peer == peer && t.suspended) {
             let delay = now.saturating_since(timer.nominal_answer);
-            timer.deadline += delay;
             // What the peer could not present before now counts as presented now, should it stop and start again.
             timer.nominal_answer += delay;
+            let expected = timer.nominal_answer + path.light_time_back + path.margin;
+            timer.deadline = (timer.deadline + delay).max(expected);
             timer.suspended = false;
             self.running.insert((timer.deadline, *awaited));
         }
