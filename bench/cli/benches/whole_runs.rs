@@ -66,19 +66,11 @@ fn main() {
     let payload = scratch.join("payload.bin");
     write_payload(&payload);
     let cases = [
-        Case {
-            name: "mars-relay: 24 hours, 2 MB",
-            goal: "5 s",
-            arguments: vec![fixture("scenarios/mars-relay.yaml")],
-        },
+        Case { name: "mars-relay: 24 hours, 2 MB", goal: "5 s", arguments: vec![fixture("scenarios/mars-relay.yaml")] },
         Case {
             name: "long-haul: 100 MB, 1 Mbit/s, BER 1e-6, 10 min",
             goal: "20 s, 512 MB",
-            arguments: vec![
-                fixture("scenarios/long-haul.yaml"),
-                "--payload".into(),
-                payload.display().to_string(),
-            ],
+            arguments: vec![fixture("scenarios/long-haul.yaml"), "--payload".into(), payload.display().to_string()],
         },
     ];
     println!("| run (virtual clock, {RUNS} processes) | min | median | max | peak memory | goal: under |");

@@ -22,10 +22,7 @@ impl Progress {
     pub fn title(&self) -> String {
         let header = &self.header;
         let duration: Duration = header.duration.into();
-        format!(
-            "{}: {} from {}, clock {}, seed {}",
-            header.scenario, duration, header.epoch, header.clock, header.seed
-        )
+        format!("{}: {} from {}, clock {}, seed {}", header.scenario, duration, header.epoch, header.clock, header.seed)
     }
 
     fn node(&self, node: NodeId) -> &str {
@@ -47,7 +44,8 @@ impl Progress {
                 let info = &self.header.channels[usize::from(channel.0)];
                 let rate = BitRate::from_bps(info.rate_bps).map(|r| r.to_string()).unwrap_or_default();
                 let light_time: Duration = (*light_time).into();
-                let until = if *until < farlink_units::Instant::MAX { format!("until {until}") } else { "for good".into() };
+                let until =
+                    if *until < farlink_units::Instant::MAX { format!("until {until}") } else { "for good".into() };
                 format!("{} opens {until}: {rate}, light time {light_time}", self.channel(*channel))
             }
             Event::ContactClosed { channel } => format!("{} closes", self.channel(*channel)),
@@ -91,7 +89,9 @@ impl Progress {
                 *held += bytes;
                 let whole = before < total && *held >= total;
                 let verb = if matches!(notice, BundleNotice::Created) { "given to" } else { "whole at" };
-                whole.then(|| format!("{}: {} {verb} {}", self.traffic(traffic), Size::from_bytes(total), self.node(node)))?
+                whole.then(|| {
+                    format!("{}: {} {verb} {}", self.traffic(traffic), Size::from_bytes(total), self.node(node))
+                })?
             }
             BundleNotice::Reported { status } => {
                 format!("{}: report back at {}: {}", self.traffic(traffic), self.node(node), status.join(", "))

@@ -25,7 +25,8 @@ const SIGKILL: i32 = 9;
 fn slow_scenario(into: &Path) -> PathBuf {
     changed("scenarios/long-haul.yaml", into, |text| {
         assert!(text.contains("rate: 1 Mbit/s") && text.contains("light_time: 10 min"));
-        let text = text.replace("rate: 1 Mbit/s", "rate: 128 kbit/s").replace("light_time: 10 min", "light_time: 500 ms");
+        let text =
+            text.replace("rate: 1 Mbit/s", "rate: 128 kbit/s").replace("light_time: 10 min", "light_time: 500 ms");
         text.replace("contacts: always", "contacts: [{ start: 0 s, end: 2 h }]")
     })
 }

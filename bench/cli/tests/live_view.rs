@@ -24,8 +24,19 @@ impl Terminal {
     fn open(name: &str, columns: u16, lines: u16, command: &str) -> Self {
         let terminal = Terminal { server: format!("farlink-{name}-{}", std::process::id()) };
         let (columns, lines) = (columns.to_string(), lines.to_string());
-        let (code, _, stderr) =
-            terminal.tmux(&["new-session", "-d", "-x", &columns, "-y", &lines, "env", "LC_ALL=C.UTF-8", "sh", "-c", command]);
+        let (code, _, stderr) = terminal.tmux(&[
+            "new-session",
+            "-d",
+            "-x",
+            &columns,
+            "-y",
+            &lines,
+            "env",
+            "LC_ALL=C.UTF-8",
+            "sh",
+            "-c",
+            command,
+        ]);
         assert_eq!(code, 0, "tmux does not start (bench/check installs it): {stderr}");
         terminal
     }
@@ -58,7 +69,11 @@ impl Terminal {
 fn run_command(out: &Path, more: &str) -> String {
     let scenario = fixture("scenarios/mars-relay.yaml");
     // The shell stays, so that what is left on the screen can be read.
-    format!("{FARLINK} run {} --out {} {more}; echo EXIT $?; stty -a | tr ' ;' '\\n' | grep -x -e echo -e -echo; sleep 300", scenario.display(), out.display())
+    format!(
+        "{FARLINK} run {} --out {} {more}; echo EXIT $?; stty -a | tr ' ;' '\\n' | grep -x -e echo -e -echo; sleep 300",
+        scenario.display(),
+        out.display()
+    )
 }
 
 #[test]

@@ -98,7 +98,8 @@ fn nothing_is_sent_outside_a_contact_and_light_takes_its_time() {
     let near = |wanted: Instant| light_times.iter().min_by_key(|(at, _)| (*at - wanted).as_nanos().abs()).unwrap();
     let (at, light_time) = near(Instant::ZERO + "443 min".parse().unwrap());
     assert!((light_time.as_secs_f64() - 525.3616).abs() < 0.015, "{light_time} at {at}");
-    let spread = light_times.iter().map(|(_, d)| *d).max().unwrap() - light_times.iter().map(|(_, d)| *d).min().unwrap();
+    let spread =
+        light_times.iter().map(|(_, d)| *d).max().unwrap() - light_times.iter().map(|(_, d)| *d).min().unwrap();
     assert!(spread > Duration::from_millis(100), "light time moves by {spread} only");
 }
 
@@ -131,10 +132,7 @@ fn the_same_seed_gives_the_same_bytes_on_one_processor_and_on_all() {
     run_scenario(&scenario, &temp.path().join("second"), &[]);
     let pinned = temp.path().join("pinned");
     let (code, ..) = finish(
-        Command::new("taskset")
-            .args(["-c", "0", FARLINK, "run", "--headless", "--out"])
-            .arg(&pinned)
-            .arg(&scenario),
+        Command::new("taskset").args(["-c", "0", FARLINK, "run", "--headless", "--out"]).arg(&pinned).arg(&scenario),
     );
     assert_eq!(code, 0);
     run_scenario(&scenario, &temp.path().join("other"), &["--seed", "2"]);
@@ -180,9 +178,8 @@ fn damage_that_the_link_lets_through_is_found_by_the_bundle_and_the_run_fails() 
 #[test]
 fn what_does_not_come_in_time_fails_and_says_what_was_expected() {
     let temp = tempfile::tempdir().unwrap();
-    let scenario = changed("scenarios/mars-relay.yaml", temp.path(), |text| {
-        text.replace("arrives_by: 12 h", "arrives_by: 7 h")
-    });
+    let scenario =
+        changed("scenarios/mars-relay.yaml", temp.path(), |text| text.replace("arrives_by: 12 h", "arrives_by: 7 h"));
     let (code, stdout, _) = run_scenario(&scenario, &temp.path().join("run"), &[]);
     assert_eq!(code, 1, "{stdout}");
     assert!(stdout.contains("expected: whole by 07:00:00.000; actual: whole at 07:2"), "{stdout}");

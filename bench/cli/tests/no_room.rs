@@ -122,11 +122,13 @@ fn a_disk_without_any_room_is_told_before_the_run_begins() {
 fn a_picture_that_does_not_fit_is_told_when_it_arrives() {
     // Room for the recording and the capture of the first link, but not for what is delivered: 2 MB.
     let temp = tempfile::tempdir().unwrap();
-    let (code, stdout, stderr) = run_onto("3500k", "", temp.path(), &[]);
+    let (code, stdout, stderr) = run_onto("6M", "", temp.path(), &[]);
     assert_eq!(code, 2, "{stdout}{stderr}");
-    assert!(stderr.contains("no room left on the disk for"), "{stderr}");
+    let file = temp.path().join("disk/run/delivered/image-husband-hill.png").display().to_string();
+    assert!(stderr.contains("no room left on the disk for") && stderr.contains(&file), "{stderr}");
     let out = temp.path().join("run");
-    valid_results(&out);
+    // What half of the picture had taken is free again, so there is room for results that say how far it came.
+    assert!(valid_results(&out).ended_at_ns > 0);
     let delivered = out.join("delivered");
     let whole = fs::read(fixture("payload/husband-hill.png")).unwrap();
     for entry in fs::read_dir(&delivered).into_iter().flatten() {
@@ -146,7 +148,9 @@ fn run_limited(before: &str) {
     command.args(["-c", &script, "sh", FARLINK]).arg(fixture("scenarios/mars-relay.yaml")).arg(&out);
     let (code, stdout, stderr) = finish(&mut command);
     assert_eq!(code, 2, "{stdout}{stderr}");
-    for word in ["no room left on the disk for", &out.display().to_string(), "--out", "limit"] {
+    for word in
+        ["no room left in", &out.display().to_string(), "limit on file sizes", "`ulimit -f`", "--out", "is kept"]
+    {
         assert!(stderr.contains(word), "expected `{word}` in:\n{stderr}");
     }
     // The limit is on each file, so there is room for results that say how far it came.

@@ -168,7 +168,10 @@ fn an_emulator_is_ended_by_ctrl_c_and_tells_balanced_counts() {
         arrived.extend(receive(&b));
         (arrived.len() == 20).then_some(())
     });
-    assert!(arrived.iter().enumerate().all(|(number, frame)| *frame == [number as u8; 100]), "changed, or out of order");
+    assert!(
+        arrived.iter().enumerate().all(|(number, frame)| *frame == [number as u8; 100]),
+        "changed, or out of order"
+    );
     process.signal("INT");
     let ended = process.wait();
     assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""), "{ended:?}");
@@ -252,7 +255,8 @@ fn a_node_goes_on_when_its_neighbour_does_not_listen_yet() {
     );
     let (received, sent) = (receiver.wait(), sender.wait());
     assert_eq!((received.code, sent.code), (Some(0), Some(0)), "{received:?}\n{sent:?}");
-    let inbox: Vec<_> = std::fs::read_dir(temp.path()).unwrap().map(|e| std::fs::read(e.unwrap().path()).unwrap()).collect();
+    let inbox: Vec<_> =
+        std::fs::read_dir(temp.path()).unwrap().map(|e| std::fs::read(e.unwrap().path()).unwrap()).collect();
     assert!(inbox == [std::fs::read(fixture("scenarios/long-haul.yaml")).unwrap()]);
 }
 

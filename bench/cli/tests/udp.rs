@@ -166,9 +166,12 @@ fn a_chain_of_three_nodes_forwards_what_is_not_its_own() {
     let inbox = temp.path().join("inbox");
     let [a, b, c] = free_ports();
     let mut relay = Running::start(
-        farlink()
-            .args(["node", "--eid", "ipn:20.0", "--ltp", &format!("udp:{b}"), "--for", "90 s"])
-            .args(["--peer", &format!("ipn:10.0=udp:{a}"), "--peer", &format!("ipn:30.0=udp:{c}")]),
+        farlink().args(["node", "--eid", "ipn:20.0", "--ltp", &format!("udp:{b}"), "--for", "90 s"]).args([
+            "--peer",
+            &format!("ipn:10.0=udp:{a}"),
+            "--peer",
+            &format!("ipn:30.0=udp:{c}"),
+        ]),
     );
     relay.wait_for_line("ipn:20.0 listens");
     let mut station = Running::start(

@@ -20,11 +20,11 @@ impl RangeSet {
             return;
         }
         // Data mostly arrives in order, so the last range is the likely neighbour.
-        if let Some(last) = self.ranges.last_mut() {
-            if range.start >= last.start && range.start <= last.end {
-                last.end = last.end.max(range.end);
-                return;
-            }
+        if let Some(last) = self.ranges.last_mut()
+            && (last.start..=last.end).contains(&range.start)
+        {
+            last.end = last.end.max(range.end);
+            return;
         }
         let first = self.ranges.partition_point(|r| r.end < range.start);
         let past = self.ranges.partition_point(|r| r.start <= range.end);

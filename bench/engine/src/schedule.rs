@@ -83,8 +83,7 @@ mod tests {
     }
 
     fn window(start: i64, end: i64, light: [i64; 2]) -> Window {
-        let light_time =
-            vec![(at(start), Duration::from_secs(light[0])), (at(end), Duration::from_secs(light[1]))];
+        let light_time = vec![(at(start), Duration::from_secs(light[0])), (at(end), Duration::from_secs(light[1]))];
         Window { start: at(start), end: at(end), rate_bps: 1000, light_time }
     }
 

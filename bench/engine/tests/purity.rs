@@ -8,8 +8,28 @@ use std::path::{Path, PathBuf};
 
 /// What wire and engine may name of the standard library.
 const ALLOWED_MODULES: &[&str] = &[
-    "array", "borrow", "boxed", "cell", "cmp", "collections", "convert", "error", "fmt", "hash", "iter", "marker", "mem", "num",
-    "ops", "option", "rc", "result", "slice", "str", "string", "vec",
+    "array",
+    "borrow",
+    "boxed",
+    "cell",
+    "cmp",
+    "collections",
+    "convert",
+    "error",
+    "fmt",
+    "hash",
+    "iter",
+    "marker",
+    "mem",
+    "num",
+    "ops",
+    "option",
+    "rc",
+    "result",
+    "slice",
+    "str",
+    "string",
+    "vec",
 ];
 
 /// What they may depend on: crates that compute.
@@ -17,12 +37,14 @@ const ALLOWED_DEPENDENCIES: &[&str] =
     &["farlink-units", "farlink-wire", "bytes", "crc", "minicbor", "rand", "rand_chacha", "thiserror"];
 
 /// Ways around the paths of the standard library.
-const FORBIDDEN_WORDS: &[&str] = &["unsafe", "extern crate", "include!", "asm!", "println!", "eprintln!", "print!", "dbg!"];
+const FORBIDDEN_WORDS: &[&str] =
+    &["unsafe", "extern crate", "include!", "asm!", "println!", "eprintln!", "print!", "dbg!"];
 
 /// The modules of `std` that a source names, in `std::a::b`, in `use std::{a, b::c}` and in `use std::a as b`.
 fn modules_of_std(source: &str) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
-    let code: String = source.lines().map(|line| line.split("//").next().unwrap_or_default()).collect::<Vec<_>>().join(" ");
+    let code: String =
+        source.lines().map(|line| line.split("//").next().unwrap_or_default()).collect::<Vec<_>>().join(" ");
     let mut rest = code.as_str();
     while let Some(at) = rest.find("std") {
         let before = rest[..at].chars().next_back();
@@ -98,7 +120,8 @@ fn wire_and_engine_depend_on_nothing_that_does_io() {
     for room in ["wire", "engine"] {
         let manifest = fs::read_to_string(bench.join(room).join("Cargo.toml")).unwrap();
         let dependencies = manifest.split("[dependencies]").nth(1).unwrap().split("\n[").next().unwrap();
-        let names: Vec<_> = dependencies.lines().filter_map(|l| l.split(['.', '=', ' ']).next()).filter(|n| !n.is_empty()).collect();
+        let names: Vec<_> =
+            dependencies.lines().filter_map(|l| l.split(['.', '=', ' ']).next()).filter(|n| !n.is_empty()).collect();
         assert!(!names.is_empty());
         for name in names {
             assert!(ALLOWED_DEPENDENCIES.contains(&name), "{room} depends on {name}");

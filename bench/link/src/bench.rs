@@ -77,8 +77,7 @@ impl<N: Node> Bench<N> {
                 Coupled { channel, from, to, contact: 0, open: false }
             })
             .collect();
-        let mut bench =
-            Bench { agenda: Agenda::new(channels.len() * 4 + nodes.len()), nodes, outgoing, channels };
+        let mut bench = Bench { agenda: Agenda::new(channels.len() * 4 + nodes.len()), nodes, outgoing, channels };
         for index in 0..bench.channels.len() {
             let first = match bench.channels[index].channel.contacts() {
                 Contacts::Always => Some(Instant::ZERO),

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 use farlink_channel_models::{BitErrors, Interval, LightTime};
+use farlink_record::counters::Tally;
 use farlink_record::{ChannelId, Event, LossCause};
 use farlink_units::{BitRate, Duration, Instant};
 
@@ -90,7 +91,13 @@ impl Arrival {
     pub fn event(&self, channel: ChannelId) -> Event {
         let (frame, bytes) = (self.frame, self.content.len() as u32);
         if self.delivered {
-            Event::FrameDelivered { channel, frame, bytes, damaged_bits: self.flipped_bits, content: self.content.clone() }
+            Event::FrameDelivered {
+                channel,
+                frame,
+                bytes,
+                damaged_bits: self.flipped_bits,
+                content: self.content.clone(),
+            }
         } else {
             Event::FrameLost { channel, frame, bytes, cause: LossCause::BitErrors }
         }
@@ -115,7 +122,13 @@ pub struct Channel {
 impl Channel {
     /// An idle channel.
     pub fn new(config: ChannelConfig) -> Self {
-        Channel { config, next_frame: 0, busy_until: Instant::from_nanos(i64::MIN), store: VecDeque::new(), flips: Vec::new() }
+        Channel {
+            config,
+            next_frame: 0,
+            busy_until: Instant::from_nanos(i64::MIN),
+            store: VecDeque::new(),
+            flips: Vec::new(),
+        }
     }
 
     /// Its place in the recording's header.
@@ -138,9 +151,9 @@ impl Channel {
         self.busy_until
     }
 
-    /// Frames under way.
-    pub fn in_flight(&self) -> usize {
-        self.store.len()
+    /// What is under way, counted in the store itself.
+    pub fn in_flight(&self) -> Tally {
+        self.store.iter().map(|f| Tally::frame(f.content.len() as u32)).sum()
     }
 
     /// Takes a frame from the transmitting node at `now`. The events tell that it was sent and, if it is lost on the spot,
@@ -160,7 +173,9 @@ impl Channel {
         }
         // What waits is what the transmitter will still be sending when this frame's turn comes.
         let waiting = start.saturating_since(now);
-        if waiting > Duration::ZERO && waiting > self.config.rate.time_for_bits(self.config.queue_bits.saturating_sub(bits)) {
+        if waiting > Duration::ZERO
+            && waiting > self.config.rate.time_for_bits(self.config.queue_bits.saturating_sub(bits))
+        {
             emit(Event::FrameSent { channel, frame, bytes, start: now });
             return lost(LossCause::QueueFull, &mut emit);
         }
@@ -181,6 +196,12 @@ impl Channel {
         // Frames keep their order: radio waves do not overtake each other.
         let due = self.store.back().map_or(due, |last| due.max(last.due));
         self.store.push_back(InFlight { due, frame, content, flipped_bits });
+    }
+
+    /// Takes back the frame that [`Channel::take_due`] gave last, if it could not be handed on.
+    pub fn put_back(&mut self, arrival: Arrival) {
+        let Arrival { at: due, frame, content, flipped_bits, .. } = arrival;
+        self.store.push_front(InFlight { due, frame, content, flipped_bits });
     }
 
     /// When [`Channel::take_due`] has something.
@@ -268,7 +289,7 @@ mod tests {
         // The second frame of the first contact arrives long after that contact.
         assert_eq!(channel.take_due(at_ms(99_999)).unwrap().at, at_ms(6000));
         assert_eq!(channel.take_due(at_ms(99_999)).unwrap().at, at_ms(7000));
-        assert_eq!(channel.in_flight(), 0);
+        assert_eq!(channel.in_flight(), Tally::default());
     }
 
     #[test]

@@ -46,13 +46,7 @@ impl LatenessMeter {
     /// What they come to.
     pub fn read(&self) -> Lateness {
         let at = |quantile| self.0.value_at_quantile(quantile);
-        Lateness {
-            p50_ns: at(0.5),
-            p99_ns: at(0.99),
-            p999_ns: at(0.999),
-            max_ns: self.0.max(),
-            samples: self.0.len(),
-        }
+        Lateness { p50_ns: at(0.5), p99_ns: at(0.99), p999_ns: at(0.999), max_ns: self.0.max(), samples: self.0.len() }
     }
 }
 

@@ -11,7 +11,7 @@ use std::thread::{self, JoinHandle};
 
 use bytes::Bytes;
 use farlink_ports::udp::{MAX_DATAGRAM, UdpPort};
-use farlink_record::counters::ChannelCounters;
+use farlink_record::counters::{ChannelCounters, Tally};
 use farlink_units::Instant;
 
 use crate::channel::Channel;
@@ -25,12 +25,10 @@ const PATIENCE: std::time::Duration = std::time::Duration::from_millis(50);
 pub struct DirectionReport {
     /// Frames and bits, in and out.
     pub counters: ChannelCounters,
-    /// Frames that the channel's own store holds.
-    pub in_flight: usize,
+    /// What the channel's own store holds.
+    pub in_flight: Tally,
     /// How late frames left, against the instant at which they were due.
     pub lateness: Lateness,
-    /// Frames that left while nobody listened at the far side.
-    pub unheard: u64,
     /// Why the direction has stopped, if it has.
     pub failure: Option<String>,
 }
@@ -40,7 +38,6 @@ struct State {
     channel: Channel,
     counters: ChannelCounters,
     lateness: LatenessMeter,
-    unheard: u64,
     failure: Option<String>,
 }
 
@@ -83,13 +80,8 @@ impl Direction {
         origin: std::time::Instant,
         stop: &Arc<AtomicBool>,
     ) -> io::Result<Self> {
-        let state = State {
-            channel,
-            counters: ChannelCounters::default(),
-            lateness: LatenessMeter::default(),
-            unheard: 0,
-            failure: None,
-        };
+        let state =
+            State { channel, counters: ChannelCounters::default(), lateness: LatenessMeter::default(), failure: None };
         let shared = Arc::new(Shared { state: Mutex::new(state), arrived: Condvar::new(), port, to, origin });
         let spawn = |name: &str, work: fn(&Shared) -> io::Result<()>| {
             let (shared, stop) = (shared.clone(), stop.clone());
@@ -113,7 +105,6 @@ impl Direction {
             counters: state.counters.clone(),
             in_flight: state.channel.in_flight(),
             lateness: state.lateness.read(),
-            unheard: state.unheard,
             failure: state.failure.clone(),
         }
     }
@@ -163,11 +154,14 @@ fn send_due(shared: &Shared) -> io::Result<()> {
         return Ok(());
     }
     drop(state);
-    let heard = shared.port.send(&arrival.content, shared.to)?;
+    // Whether anybody listens there is the far side's affair; that the frame left is ours.
+    if let Err(error) = shared.port.send(&arrival.content, shared.to) {
+        shared.lock().channel.put_back(arrival);
+        return Err(error);
+    }
     let late = shared.now().saturating_since(arrival.at);
     let mut state = shared.lock();
     state.counters.apply(&event);
-    state.unheard += u64::from(!heard);
     state.lateness.record(late);
     Ok(())
 }

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 
 use bytes::Bytes;
-use farlink_engine::bp::{self, Agent, BundleId, Handle, TransmitError, Transmission};
+use farlink_engine::bp::{self, Agent, BundleId, Handle, Transmission, TransmitError};
 use farlink_engine::ltp::{self, Block, Cue, Engine, PathInfo, PeerConfig};
 use farlink_engine::schedule::Schedule;
 use farlink_link::Node;
@@ -310,7 +310,8 @@ impl BuiltinNode {
             self.agent.receive(now, peer, data);
             return;
         }
-        let reason = format!("green data at {offset} in session {session}: only a bundle in one green segment is taken");
+        let reason =
+            format!("green data at {offset} in session {session}: only a bundle in one green segment is taken");
         let (node, bytes) = (self.id, data.len() as u64);
         let notice = BundleNotice::Refused { reason };
         self.events.push_back(Event::Bundle { node, bundle: String::new(), traffic: None, bytes, notice });
@@ -409,10 +410,11 @@ impl Node for BuiltinNode {
         };
         let room = usize::try_from(bits.saturating_sub(u128::from(neighbour.overhead_bits)) / 8).unwrap_or(usize::MAX);
         // A bundle stays with the agent until it can begin to leave: what expires meanwhile is not sent.
-        if room >= PeerConfig::MIN_SEGMENT_SIZE && !self.engine.has_unsent_blocks(number) {
-            if let Some(outgoing) = self.agent.poll_forward(now, number) {
-                self.send_block(now, number, outgoing.handle, outgoing.block);
-            }
+        if room >= PeerConfig::MIN_SEGMENT_SIZE
+            && !self.engine.has_unsent_blocks(number)
+            && let Some(outgoing) = self.agent.poll_forward(now, number)
+        {
+            self.send_block(now, number, outgoing.handle, outgoing.block);
         }
         let segment = self.engine.poll_transmit(now, number, room);
         self.collect(now);

@@ -100,10 +100,8 @@ fn run(rate_bps: u64, light_time: i64, there: &[Contact], back: &[Contact], byte
 fn assert_delivered_without_retransmission(log: &[Stamped]) {
     let delivered = |s: &Stamped| matches!(&s.event, Event::Bundle { notice: BundleNotice::Delivered, .. });
     assert!(log.iter().any(delivered), "{log:#?}");
-    let again: Vec<_> = log
-        .iter()
-        .filter(|s| matches!(&s.event, Event::Ltp { notice: LtpNotice::Retransmitted { .. }, .. }))
-        .collect();
+    let again: Vec<_> =
+        log.iter().filter(|s| matches!(&s.event, Event::Ltp { notice: LtpNotice::Retransmitted { .. }, .. })).collect();
     assert!(again.is_empty(), "nothing was lost, and yet: {again:#?}");
 }
 

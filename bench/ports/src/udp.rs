@@ -179,7 +179,7 @@ impl UdpPort {
             Ok(_) => Ok(true),
             // The refusal of an earlier datagram is reported by the next call, which has sent nothing: try once more.
             Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
-                self.socket.send_to(frame, to).map(|_| true).or_else(|_| Ok(false))
+                Ok(self.socket.send_to(frame, to).is_ok())
             }
             Err(error) => Err(error),
         }
@@ -196,7 +196,10 @@ mod tests {
         assert_eq!("udp:0.0.0.0:1113".parse::<UdpAddress>().unwrap().to_string(), "udp:0.0.0.0:1113");
         assert_eq!("udp:[::1]:1113".parse::<UdpAddress>().unwrap().to_string(), "udp:[::1]:1113");
         let route = "udp:5001=127.0.0.1:5002".parse::<UdpRoute>().unwrap();
-        assert_eq!((route.from.to_string().as_str(), route.to.to_string().as_str()), ("udp:127.0.0.1:5001", "127.0.0.1:5002"));
+        assert_eq!(
+            (route.from.to_string().as_str(), route.to.to_string().as_str()),
+            ("udp:127.0.0.1:5001", "127.0.0.1:5002")
+        );
         for wrong in ["", "1113", "udp:", "udp:host", "tcp:1113", "udp:70000"] {
             assert!(wrong.parse::<UdpAddress>().unwrap_err().to_string().contains("udp:127.0.0.1:1113"), "{wrong}");
         }
@@ -219,7 +222,8 @@ mod tests {
     #[test]
     fn frames_pass_whole_and_nobody_listening_is_no_error() {
         let patience = Duration::from_secs(5);
-        let (a, b) = (UdpPort::open("udp:0".parse().unwrap()).unwrap(), UdpPort::open("udp:0".parse().unwrap()).unwrap());
+        let (a, b) =
+            (UdpPort::open("udp:0".parse().unwrap()).unwrap(), UdpPort::open("udp:0".parse().unwrap()).unwrap());
         let (a_at, b_at) = (a.local_address().unwrap().0, b.local_address().unwrap().0);
         let mut buffer = vec![0; MAX_DATAGRAM];
         for length in [1, 1400, MAX_DATAGRAM] {

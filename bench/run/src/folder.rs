@@ -17,12 +17,21 @@ pub enum FolderError {
         /// Which.
         path: PathBuf,
     },
-    /// The disk is full, or a limit on file sizes has been reached.
+    /// The disk is full.
     #[error(
         "no room left on the disk for {}: free some, or choose a folder on another disk with --out; what was written up to \
          now is kept", path.display()
     )]
     NoRoom {
+        /// What was being written.
+        path: PathBuf,
+    },
+    /// A limit on the size of files has been reached.
+    #[error(
+        "no room left in {}: it has reached the limit on file sizes; raise it with `ulimit -f`, or choose a folder on another \
+         disk with --out; what was written up to now is kept", path.display()
+    )]
+    TooLarge {
         /// What was being written.
         path: PathBuf,
     },
@@ -40,9 +49,8 @@ impl FolderError {
     pub(crate) fn new(path: &Path, source: io::Error) -> Self {
         let path = path.to_owned();
         match source.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
-                FolderError::NoRoom { path }
-            }
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => FolderError::NoRoom { path },
+            io::ErrorKind::FileTooLarge => FolderError::TooLarge { path },
             _ => FolderError::Io { path, source },
         }
     }

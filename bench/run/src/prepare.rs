@@ -206,11 +206,7 @@ fn header(
                 to: NodeId(c.to as u16),
                 rate_bps: c.rate_bps,
                 ber: c.ber,
-                contacts: c
-                    .contacts
-                    .iter()
-                    .map(|i| ContactInfo { start: i.start, end: i.end.min(end) })
-                    .collect(),
+                contacts: c.contacts.iter().map(|i| ContactInfo { start: i.start, end: i.end.min(end) }).collect(),
             })
             .collect(),
         traffic: sendings

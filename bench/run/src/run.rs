@@ -213,7 +213,7 @@ impl Prepared {
         ended_at: Instant,
         timing: Option<Timing>,
     ) -> Results {
-        let under_way: Vec<usize> = self.bench.channels().map(|c| c.in_flight()).collect();
+        let under_way: Vec<_> = self.bench.channels().map(|c| c.in_flight()).collect();
         let (header, sendings) = (&self.header, &self.sendings);
         Outcome { header, sendings, fates, counters, under_way: &under_way, digest, interrupted, ended_at, timing }
             .results()
@@ -270,7 +270,12 @@ impl Prepared {
             if reported.report.delivered.asserted {
                 fate.reported.get_or_insert(now);
             }
-            fate.reports.push(format!("{}: {} ({})", reported.by, reported.status.join(", "), reported.report.reason.as_str()));
+            fate.reports.push(format!(
+                "{}: {} ({})",
+                reported.by,
+                reported.status.join(", "),
+                reported.report.reason.as_str()
+            ));
         }
     }
 

@@ -1,6 +1,6 @@
 //! What a run comes to.
 
-use farlink_record::counters::RunCounters;
+use farlink_record::counters::{RunCounters, Tally};
 use farlink_record::results::{Case, ChannelResult, Results, Timing, TrafficResult, Verdict};
 use farlink_record::{Header, recording::RecordingDigest};
 use farlink_units::Instant;
@@ -26,8 +26,8 @@ pub(crate) struct Outcome<'a> {
     pub(crate) sendings: &'a [Sending],
     pub(crate) fates: &'a [Fate],
     pub(crate) counters: &'a RunCounters,
-    /// Frames that each channel itself has under way, to compare with what the counters say.
-    pub(crate) under_way: &'a [usize],
+    /// What each channel itself has under way, to compare with what the counters say.
+    pub(crate) under_way: &'a [Tally],
     pub(crate) digest: Option<RecordingDigest>,
     pub(crate) interrupted: bool,
     pub(crate) ended_at: Instant,
@@ -85,9 +85,9 @@ impl Outcome<'_> {
         let channels = self.header.channels.iter().zip(&self.counters.channels).zip(self.under_way);
         channels
             .map(|((info, counters), under_way)| {
-                // The sums are kept from the events, the frames under way counted in the channel's own store: that they
+                // The sums are kept from the events, what is under way is counted in the channel's own store: that they
                 // agree is what "nothing is lost without being counted" means.
-                let balanced = counters.balanced() && counters.in_flight().frames == *under_way as u64;
+                let balanced = counters.balanced() && counters.in_flight() == *under_way;
                 ChannelResult {
                     name: info.name.clone(),
                     link: info.link.clone(),
@@ -95,7 +95,7 @@ impl Outcome<'_> {
                     delivered: counters.delivered,
                     delivered_damaged: counters.delivered_damaged,
                     lost: counters.lost.clone(),
-                    in_flight: if counters.balanced() { counters.in_flight() } else { Default::default() },
+                    in_flight: if counters.balanced() { counters.in_flight() } else { *under_way },
                     balanced,
                 }
             })
@@ -110,18 +110,26 @@ impl Outcome<'_> {
     fn arrival(&self, sending: &Sending, fate: &Fate) -> Case {
         let late = |at: Instant| sending.arrives_by.filter(|by| at > *by);
         let (verdict, message) = match (fate.arrived, &fate.refused) {
-            (_, Some(reason)) => (Verdict::Fail, format!("expected: {} bytes sent; actual: refused, {reason}", sending.bytes)),
+            (_, Some(reason)) => {
+                (Verdict::Fail, format!("expected: {} bytes sent; actual: refused, {reason}", sending.bytes))
+            }
             (Some(at), _) if !fate.intact => {
                 let received = fate.sha256_received.as_deref().unwrap_or("none");
                 (Verdict::Fail, format!("expected: SHA-256 {}; actual: {received}, at {at}", sending.sha256))
             }
             (Some(at), _) => match late(at) {
                 Some(by) => (Verdict::Fail, format!("expected: whole by {by}; actual: whole at {at}")),
-                None => (Verdict::Pass, format!("{} bytes arrived whole at {at}, SHA-256 {}", sending.bytes, sending.sha256)),
+                None => (
+                    Verdict::Pass,
+                    format!("{} bytes arrived whole at {at}, SHA-256 {}", sending.bytes, sending.sha256),
+                ),
             },
             (None, _) => {
                 let end = self.ended_at;
-                (self.missing(), format!("expected: {} bytes, whole; actual: not whole when the run ended at {end}", sending.bytes))
+                (
+                    self.missing(),
+                    format!("expected: {} bytes, whole; actual: not whole when the run ended at {end}", sending.bytes),
+                )
             }
         };
         let at_ns = fate.arrived.map(Instant::as_nanos);
@@ -150,4 +158,71 @@ fn accounting(channel: &ChannelResult) -> Case {
         (Verdict::BenchError, format!("the counts do not add up, so nothing this run says can be trusted: {message}"))
     };
     Case { id: channel.name.clone(), suite: "accounting".into(), verdict, message, at_ns: None }
+}
+
+#[cfg(test)]
+mod tests {
+    use farlink_record::{ChannelId, ChannelInfo, Event, NodeId, NodeInfo};
+
+    use super::*;
+
+    fn header() -> Header {
+        let node = |name: &str| NodeInfo { name: name.into(), eid: String::new() };
+        let channel = ChannelInfo {
+            name: "a→b".into(),
+            link: "l".into(),
+            from: NodeId(0),
+            to: NodeId(1),
+            rate_bps: 1,
+            ber: 0.0,
+            contacts: Vec::new(),
+        };
+        Header {
+            format: Header::FORMAT.into(),
+            version: Header::VERSION,
+            farlink: String::new(),
+            scenario: "s".into(),
+            scenario_sha256: String::new(),
+            seed: 1,
+            epoch: "2026-12-15T00:00:00Z".into(),
+            duration: farlink_units::Duration::from_secs(1).into(),
+            clock: "virtual".into(),
+            nodes: vec![node("a"), node("b")],
+            channels: vec![channel],
+            traffic: Vec::new(),
+        }
+    }
+
+    fn results(under_way: Tally) -> Results {
+        let header = header();
+        let mut counters = RunCounters::new(&header);
+        counters.apply(&Event::FrameSent { channel: ChannelId(0), frame: 0, bytes: 100, start: Instant::ZERO });
+        Outcome {
+            header: &header,
+            sendings: &[],
+            fates: &[],
+            counters: &counters,
+            under_way: &[under_way],
+            digest: None,
+            interrupted: false,
+            ended_at: Instant::ZERO,
+            timing: None,
+        }
+        .results()
+    }
+
+    #[test]
+    fn a_frame_that_is_in_the_channel_is_accounted_for() {
+        let results = results(Tally::frame(100));
+        assert_eq!((results.cases[0].verdict, results.exit_code()), (Verdict::Pass, 0));
+    }
+
+    #[test]
+    fn a_frame_that_has_vanished_or_shrunk_fails_the_run() {
+        for under_way in [Tally::default(), Tally::frame(99)] {
+            let results = results(under_way);
+            assert_eq!((results.cases[0].verdict, results.exit_code()), (Verdict::BenchError, 2));
+            assert!(results.cases[0].message.contains("do not add up"));
+        }
+    }
 }

@@ -89,7 +89,8 @@ pub fn emulate(arguments: &EmulateArguments) -> Ending {
         Ok(stop) => stop,
         Err(error) => return bench_failed(format_args!("cannot watch for Ctrl-C: {error}")),
     };
-    let mut wanted = vec![("forward", arguments.forward, arguments.delay.forward, arguments.rate.forward, arguments.ber.forward)];
+    let mut wanted =
+        vec![("forward", arguments.forward, arguments.delay.forward, arguments.rate.forward, arguments.ber.forward)];
     if let Some(route) = arguments.return_ {
         wanted.push(("return", route, arguments.delay.return_, arguments.rate.return_, arguments.ber.return_));
     }
@@ -149,7 +150,7 @@ pub fn emulate(arguments: &EmulateArguments) -> Ending {
 
 /// What the events say is under way must be what the channel's own store holds.
 fn balanced(report: &DirectionReport) -> bool {
-    report.counters.balanced() && report.counters.in_flight().frames == report.in_flight as u64
+    report.counters.balanced() && report.counters.in_flight() == report.in_flight
 }
 
 fn print(reports: &[(&str, DirectionReport)], format: Format) {
@@ -162,8 +163,7 @@ fn print(reports: &[(&str, DirectionReport)], format: Format) {
                     "delivered": r.counters.delivered,
                     "delivered_damaged": r.counters.delivered_damaged,
                     "lost": r.counters.lost,
-                    "in_flight_frames": r.in_flight,
-                    "unheard_frames": r.unheard,
+                    "in_flight": r.in_flight,
                     "balanced": balanced(r),
                     "lateness": r.lateness,
                 });
@@ -183,11 +183,8 @@ fn print(reports: &[(&str, DirectionReport)], format: Format) {
             lost(LossCause::BitErrors),
             lost(LossCause::QueueFull),
             lost(LossCause::BadLength),
-            r.in_flight
+            r.in_flight.frames
         );
-        if r.unheard > 0 {
-            say!("{name}: nobody listened to {} of the frames delivered", r.unheard);
-        }
         if r.lateness.samples > 0 {
             say!(
                 "{name}: late by {} (median), {} (99 %), {} (worst)",

@@ -25,10 +25,12 @@ use crate::{Ending, bench_failed, interrupt};
 
 /// The built-in node as a process of its own: bundles over LTP over UDP.
 #[derive(Debug, Args)]
-#[command(after_help = "Example: a file from node 10 to node 30, two light-seconds apart (see `farlink emulate --help`)\n  \
+#[command(
+    after_help = "Example: a file from node 10 to node 30, two light-seconds apart (see `farlink emulate --help`)\n  \
     farlink node --eid ipn:30.0 --ltp udp:1113 --peer ipn:10.0=udp:5003,light-time=2s --receive inbox --count 1\n  \
     farlink node --eid ipn:10.0 --ltp udp:1114 --peer ipn:30.0=udp:5001,light-time=2s,rate=256kbit/s \\\n    \
-    --send picture.jpg --to ipn:30.1")]
+    --send picture.jpg --to ipn:30.1"
+)]
 pub struct NodeArguments {
     /// The node ID: `ipn:<number>.0`. The number is its LTP engine ID too.
     #[arg(long, value_name = "EID", value_parser = parse_node_id)]
@@ -102,7 +104,9 @@ struct Peer {
 impl FromStr for Peer {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
-        let form = || format!("`{text}` is no peer: write it as in `ipn:20.0=udp:127.0.0.1:1114,light-time=2s,rate=256kbit/s`");
+        let form = || {
+            format!("`{text}` is no peer: write it as in `ipn:20.0=udp:127.0.0.1:1114,light-time=2s,rate=256kbit/s`")
+        };
         let (eid, rest) = text.split_once('=').ok_or_else(form)?;
         let mut parts = rest.split(',');
         let address: UdpAddress = parts.next().unwrap_or_default().parse().map_err(|e| format!("{e}"))?;
@@ -125,7 +129,9 @@ impl FromStr for Peer {
                 "margin" => peer.margin = value.parse().map_err(told)?,
                 "rate" => peer.rate = value.parse().map_err(told)?,
                 "segment" => peer.segment = value.parse().map_err(told)?,
-                other => return Err(format!("`{other}` is not known of a peer: light-time, rate, margin, segment are")),
+                other => {
+                    return Err(format!("`{other}` is not known of a peer: light-time, rate, margin, segment are"));
+                }
             }
         }
         let (least, most) = (PeerConfig::MIN_SEGMENT_SIZE as u64, farlink_ports::udp::MAX_DATAGRAM as u64);
@@ -176,10 +182,10 @@ pub fn node(arguments: &NodeArguments) -> Ending {
         },
         None => None,
     };
-    if let Some(folder) = &arguments.receive {
-        if let Err(error) = fs::create_dir_all(folder) {
-            return bench_failed(format_args!("--receive: cannot make {}: {error}", folder.display()));
-        }
+    if let Some(folder) = &arguments.receive
+        && let Err(error) = fs::create_dir_all(folder)
+    {
+        return bench_failed(format_args!("--receive: cannot make {}: {error}", folder.display()));
     }
     let port = match UdpPort::open(arguments.ltp) {
         Ok(port) => port,
@@ -290,17 +296,19 @@ fn take(event: Event, errand: &mut Errand) {
                 say!("the neighbour has all {} bytes", errand.total);
             }
         }
-        Event::Bundle { notice: BundleNotice::Deleted { reason }, bundle, .. } => complain!("{bundle}: deleted, {reason}"),
+        Event::Bundle { notice: BundleNotice::Deleted { reason }, bundle, .. } => {
+            complain!("{bundle}: deleted, {reason}")
+        }
         Event::Bundle { notice: BundleNotice::Refused { reason }, .. } => complain!("no bundle: {reason}"),
         Event::Ltp { session, notice: LtpNotice::Cancelled { reason, .. }, .. } => {
             complain!("session {}:{} cancelled: {reason}", session.originator, session.number);
         }
         _ => {}
     }
-    if errand.verbose {
-        if let Ok(line) = serde_json::to_string(&event) {
-            complain!("{line}");
-        }
+    if errand.verbose
+        && let Ok(line) = serde_json::to_string(&event)
+    {
+        complain!("{line}");
     }
 }
 
@@ -316,7 +324,7 @@ fn keep(folder: &Path, delivery: &Delivery) -> Result<String, String> {
         // Half a file would look like what was sent.
         let _ = fs::remove_file(&path);
         match error.kind() {
-            ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => format!(
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => format!(
                 "no room left on the disk for {}: free some, or choose a folder on another disk with --receive",
                 path.display()
             ),

@@ -61,8 +61,7 @@ pub fn run(arguments: &RunArguments) -> Ending {
         Ok(stop) => stop,
         Err(error) => return bench_failed(format_args!("cannot watch for Ctrl-C: {error}")),
     };
-    let overrides =
-        Overrides { payload: arguments.payload.clone(), seed: arguments.seed, ..Overrides::default() };
+    let overrides = Overrides { payload: arguments.payload.clone(), seed: arguments.seed, ..Overrides::default() };
     let scenario = match load(&arguments.scenario, &overrides) {
         Ok(scenario) => scenario,
         Err(error) => {

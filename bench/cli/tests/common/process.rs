@@ -91,12 +91,7 @@ impl Running {
         for reader in self.readers.drain(..) {
             reader.join().expect("the reader does not panic");
         }
-        Ended {
-            code: status.code(),
-            signal: status.signal(),
-            stdout: text(&self.stdout),
-            stderr: text(&self.stderr),
-        }
+        Ended { code: status.code(), signal: status.signal(), stdout: text(&self.stdout), stderr: text(&self.stderr) }
     }
 }
 

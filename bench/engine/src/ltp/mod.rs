@@ -632,10 +632,10 @@ impl Engine {
     }
 
     fn queue_control(&mut self, peer: u64, control: Control) {
-        if let Some(state) = self.peers.get_mut(&peer) {
-            if !state.queue_control(control) {
-                self.discarded.over_limit += 1;
-            }
+        if let Some(state) = self.peers.get_mut(&peer)
+            && !state.queue_control(control)
+        {
+            self.discarded.over_limit += 1;
         }
     }
 
@@ -648,7 +648,12 @@ impl Engine {
     /// Ends a session from this side: Cancel Session (§6.19), a Cx segment, a notice to the client.
     fn cancel_locally(&mut self, now: Instant, session: SessionId, reason: CancelReason) {
         if let Some(sending) = self.remove_sending(now, session) {
-            self.notices.push_back(Notice::TransmissionCancelled { session, peer: sending.peer, reason, locally: true });
+            self.notices.push_back(Notice::TransmissionCancelled {
+                session,
+                peer: sending.peer,
+                reason,
+                locally: true,
+            });
             // §4.2: if no segment has left, the peer cannot know of the session.
             if sending.has_begun() {
                 self.start_cancel(session, sending.peer, Party::Sender, reason);

@@ -285,8 +285,7 @@ impl Engine {
         let peer = receiving.peer;
         if let Some(serials) = receiving.answers.get(&checkpoint.serial) {
             // An acknowledged report has reached the sender, whose repeated checkpoint was on its way by then.
-            let unacknowledged: Vec<u64> =
-                serials.iter().copied().filter(|s| receiving.report(*s).is_some()).collect();
+            let unacknowledged: Vec<u64> = serials.iter().copied().filter(|s| receiving.report(*s).is_some()).collect();
             for serial in unacknowledged {
                 self.retransmit_report(now, peer, session, serial, Cause::RepeatedCheckpoint);
             }

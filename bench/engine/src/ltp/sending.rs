@@ -86,8 +86,7 @@ impl Sending {
             + sdnv::encoded_len(self.client_service)
             + sdnv::encoded_len(range.start)
             + sdnv::encoded_len(left.min(limit as u64));
-        let serials =
-            checkpoint.map_or(0, |c| sdnv::encoded_len(c.serial) + sdnv::encoded_len(c.report_serial));
+        let serials = checkpoint.map_or(0, |c| sdnv::encoded_len(c.serial) + sdnv::encoded_len(c.report_serial));
         let room = (limit - header) as u64;
         if left + serials as u64 <= room {
             (left, true)
@@ -191,9 +190,7 @@ impl Engine {
 
     fn checkpoint_sent(&mut self, now: Instant, peer: u64, session: SessionId, kind: DataKind, length: usize) {
         let Some(checkpoint) = kind.checkpoint() else { return };
-        if let Some(sent) =
-            self.sending.get_mut(&session).and_then(|s| s.checkpoints.get_mut(&checkpoint.serial))
-        {
+        if let Some(sent) = self.sending.get_mut(&session).and_then(|s| s.checkpoints.get_mut(&checkpoint.serial)) {
             sent.times_sent += 1;
         }
         self.start_timer(now, peer, awaiting_report(session, checkpoint.serial), length);
@@ -280,10 +277,10 @@ impl Engine {
 
     /// Signify Transmission Completion (§6.12), if its two conditions hold.
     fn complete_if_done(&mut self, now: Instant, session: SessionId) {
-        if self.sending.get(&session).is_some_and(Sending::is_complete) {
-            if let Some(sending) = self.remove_sending(now, session) {
-                self.notices.push_back(Notice::TransmissionCompleted { session, peer: sending.peer });
-            }
+        if self.sending.get(&session).is_some_and(Sending::is_complete)
+            && let Some(sending) = self.remove_sending(now, session)
+        {
+            self.notices.push_back(Notice::TransmissionCompleted { session, peer: sending.peer });
         }
     }
 }

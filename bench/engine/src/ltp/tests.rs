@@ -6,7 +6,9 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 use farlink_units::{Duration, Instant};
-use farlink_wire::ltp::{CancelReason, Checkpoint, Claim, Colour, Content, Data, DataKind, Party, Report, Segment, SessionId, segments};
+use farlink_wire::ltp::{
+    CancelReason, Checkpoint, Claim, Colour, Content, Data, DataKind, Party, Report, Segment, SessionId, segments,
+};
 
 use super::*;
 
@@ -18,6 +20,9 @@ fn secs(s: i64) -> Duration {
     Duration::from_secs(s)
 }
 
+/// Whether what this engine sends is lost.
+type Filter = Box<dyn FnMut(u64, &Segment<'_>) -> bool>;
+
 /// Two engines, `OWLT` apart. What one sends the other gets one light time later, unless a filter drops it.
 struct Pair {
     now: Instant,
@@ -27,7 +32,7 @@ struct Pair {
     /// What was sent, in words: the ladder.
     ladder: Vec<String>,
     notices: Vec<(u64, Notice)>,
-    drop: Box<dyn FnMut(u64, &Segment<'_>) -> bool>,
+    drop: Filter,
     open: bool,
 }
 
@@ -262,9 +267,7 @@ fn a_checkpoint_that_is_never_answered_ends_in_rlexc_on_both_sides() {
     pair.drop = Box::new(|who, s| who == MARS && matches!(s.content, Content::Report(_)));
     let (session, _) = pair.send(100);
     pair.run();
-    let cancelled = |locally| move |n: &Notice| {
-        matches!(n, Notice::TransmissionCancelled { session: s, reason: CancelReason::RetransmissionLimit, locally: l, .. } if *s == session && *l == locally)
-    };
+    let cancelled = |locally| move |n: &Notice| matches!(n, Notice::TransmissionCancelled { session: s, reason: CancelReason::RetransmissionLimit, locally: l, .. } if *s == session && *l == locally);
     assert!(pair.has(EARTH, cancelled(true)), "{:#?}", pair.ladder);
     // First transmission and two more, then the cancellation and its acknowledgment.
     assert_eq!(pair.ladder.iter().filter(|l| l.contains("red CP")).count(), 3, "{:#?}", pair.ladder);
@@ -281,7 +284,12 @@ fn a_cancellation_that_nobody_acknowledges_is_given_up() {
     pair.drop = Box::new(|_, _| true);
     pair.earth.cancel(pair.now, session);
     pair.run();
-    assert_eq!(pair.ladder.iter().filter(|l| l.contains("cancel by Sender USR_CNCLD")).count(), 4, "{:#?}", pair.ladder);
+    assert_eq!(
+        pair.ladder.iter().filter(|l| l.contains("cancel by Sender USR_CNCLD")).count(),
+        4,
+        "{:#?}",
+        pair.ladder
+    );
     assert_eq!(pair.earth.open_sessions(), (0, 0, 0));
 }
 
@@ -292,7 +300,9 @@ fn a_block_of_which_nothing_has_left_is_cancelled_without_a_word() {
     pair.earth.cancel(pair.now, session);
     pair.run();
     assert!(pair.ladder.is_empty(), "{:#?}", pair.ladder);
-    assert!(pair.has(EARTH, |n| matches!(n, Notice::TransmissionCancelled { reason: CancelReason::UserCancelled, .. })));
+    assert!(
+        pair.has(EARTH, |n| matches!(n, Notice::TransmissionCancelled { reason: CancelReason::UserCancelled, .. }))
+    );
     pair.assert_all_closed();
 }
 
@@ -405,12 +415,11 @@ fn a_green_part_follows_the_red_part_in_segments_of_its_own() {
     let block = Bytes::from(vec![9; 2000]);
     pair.earth.send(MARS, BUNDLE_PROTOCOL, block.into(), 1000).unwrap();
     pair.run();
-    assert_eq!(
-        pair.ladder[..2],
-        ["0 earth→mars red CP EORP 0..1000", "0 earth→mars green EOB 1000..2000"]
-    );
+    assert_eq!(pair.ladder[..2], ["0 earth→mars red CP EORP 0..1000", "0 earth→mars green EOB 1000..2000"]);
     assert!(pair.has(MARS, |n| matches!(n, Notice::GreenSegment { offset: 1000, is_end_of_block: true, .. })));
-    assert!(pair.has(MARS, |n| matches!(n, Notice::RedPart { data, is_end_of_block: false, .. } if data.len() == 1000)));
+    assert!(
+        pair.has(MARS, |n| matches!(n, Notice::RedPart { data, is_end_of_block: false, .. } if data.len() == 1000))
+    );
     pair.assert_all_closed();
 }
 

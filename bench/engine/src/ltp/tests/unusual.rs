@@ -25,7 +25,13 @@ fn data(kind: DataKind, offset: u64, bytes: &[u8]) -> Bytes {
     from_earth(SESSION.number, kind, BUNDLE_PROTOCOL, offset, bytes)
 }
 
-fn report(session: SessionId, report_serial: u64, checkpoint_serial: u64, scope: [u64; 2], claims: &[(u64, u64)]) -> Bytes {
+fn report(
+    session: SessionId,
+    report_serial: u64,
+    checkpoint_serial: u64,
+    scope: [u64; 2],
+    claims: &[(u64, u64)],
+) -> Bytes {
     let claims = claims.iter().map(|(offset, length)| Claim { offset: *offset, length: *length }).collect();
     let [lower_bound, upper_bound] = scope;
     segment_of(session, Content::Report(Report { report_serial, checkpoint_serial, upper_bound, lower_bound, claims }))
@@ -207,7 +213,8 @@ fn a_session_in_which_nothing_happens_any_more_is_closed() {
         }
         assert_eq!(mars.open_sessions(), (0, 0, 0));
         assert!(now >= Instant::ZERO + secs(60), "closed too early, at {now}");
-        let cancelled = std::iter::from_fn(|| mars.poll_notice()).any(|n| matches!(n, Notice::ReceptionCancelled { .. }));
+        let cancelled =
+            std::iter::from_fn(|| mars.poll_notice()).any(|n| matches!(n, Notice::ReceptionCancelled { .. }));
         assert_eq!(cancelled, told, "{kind:?}");
     }
 }
