@@ -15,21 +15,27 @@
 mod process;
 mod reassembly;
 mod report;
+mod store;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::fmt;
 
 use bytes::Bytes;
 use farlink_units::{Duration, Instant};
 use farlink_wire::bpv7::{
-    BundleFlags, CanonicalBlock, CreationTimestamp, CrcType, Eid, Fragment, PrimaryBlock, ReasonCode, StatusReport,
+    BlockFlags, BundleFlags, CrcType, CreationTimestamp, Eid, Fragment, PrimaryBlock, ReasonCode, StatusReport,
 };
 use thiserror::Error;
 
 use crate::ltp::Block;
 use reassembly::Reassembly;
+use store::{Stored, first_hop_count, footprint};
+
+/// How often a bundle may fail to reach its next hop. After the last time it is deleted, so that one that the neighbour
+/// never takes does not hold up the others and the store.
+const FORWARDING_ATTEMPTS: u32 = 5;
 
 /// What an agent is told once.
 #[derive(Clone, Debug)]
@@ -38,7 +44,7 @@ pub struct Config {
     pub node: u64,
     /// DTN time (RFC 9171 §4.2.6), in milliseconds since 2000-01-01T00:00:00Z, of `Instant::ZERO`.
     pub dtn_time_at_zero_ms: u64,
-    /// Most bytes of payload that the store holds.
+    /// Most bytes that the store holds: payload, extension blocks, and an overhead of a few hundred bytes for each bundle.
     pub storage_limit: u64,
     /// Hop limit of the bundles that start here (§4.4.3).
     pub hop_limit: u64,
@@ -82,7 +88,8 @@ pub struct Transmission {
     pub service: u64,
     /// Where status reports go.
     pub report_to: Eid,
-    /// Requests for status reports and the like; the agent sets what it must itself.
+    /// Requests for status reports and the like. What kind of bundle it is, a fragment or an administrative record, is the
+    /// agent's to say: such flags are ignored.
     pub flags: BundleFlags,
     /// How long the bundle is of use.
     pub lifetime: Duration,
@@ -101,7 +108,7 @@ pub enum TransmitError {
     /// The store has no room.
     #[error("the store is full: {needed} bytes needed, {free} bytes free")]
     DepletedStorage {
-        /// Bytes of payload.
+        /// Bytes that the bundle takes up, or its fragments together, overhead included.
         needed: u64,
         /// Bytes that the store still takes.
         free: u64,
@@ -168,6 +175,12 @@ pub enum Notice {
         /// The application data unit, in pieces.
         payload: Vec<Bytes>,
     },
+    /// A bundle that the convergence layer has not concluded leaves the store. The layer may still be sending it, and shall
+    /// cancel; the `Deleted` that follows says why.
+    Abandoned {
+        /// The bundle, as [`Agent::poll_forward`] named it.
+        handle: Handle,
+    },
     /// A bundle was deleted (§5.10).
     Deleted {
         /// Which.
@@ -195,28 +208,6 @@ pub enum Notice {
     },
 }
 
-#[derive(Debug)]
-struct Stored {
-    primary: PrimaryBlock,
-    /// Extension blocks, without those that this node writes anew each time it forwards.
-    extensions: Vec<CanonicalBlock<'static>>,
-    payload: Bytes,
-    payload_crc: CrcType,
-    /// Hop limit and count as they came.
-    hops: Option<(u64, u64)>,
-    /// Age as it came, for bundles from nodes without a clock, and when they came.
-    age: Option<(u64, Instant)>,
-    next_hop: u64,
-    expires: Instant,
-    ours: bool,
-}
-
-impl Stored {
-    fn id(&self) -> BundleId {
-        bundle_id(&self.primary, self.payload.len() as u64)
-    }
-}
-
 fn bundle_id(primary: &PrimaryBlock, payload: u64) -> BundleId {
     BundleId {
         source: primary.source.clone(),
@@ -238,7 +229,7 @@ pub struct Agent {
     queues: BTreeMap<u64, VecDeque<Handle>>,
     reassemblies: HashMap<BundleId, Reassembly>,
     /// Bundles that have been here, until they expire.
-    seen: HashMap<BundleId, Instant>,
+    seen: HashSet<BundleId>,
     expiries: BTreeSet<(Instant, Expiring)>,
     last_creation: CreationTimestamp,
     notices: VecDeque<Notice>,
@@ -264,7 +255,7 @@ impl Agent {
             next_handle: 0,
             queues: BTreeMap::new(),
             reassemblies: HashMap::new(),
-            seen: HashMap::new(),
+            seen: HashSet::new(),
             expiries: BTreeSet::new(),
             last_creation: CreationTimestamp { time_ms: 0, sequence: 0 },
             notices: VecDeque::new(),
@@ -300,14 +291,17 @@ impl Agent {
         if destination.node() != Some(self.config.node) && self.next_hop(&destination).is_none() {
             return Err(TransmitError::NoRoute(destination));
         }
-        let free = self.config.storage_limit.saturating_sub(self.stored_bytes);
-        if payload.len() as u64 > free {
-            return Err(TransmitError::DepletedStorage { needed: payload.len() as u64, free });
-        }
+        let flags = BundleFlags(flags.0 & !(BundleFlags::IS_FRAGMENT | BundleFlags::IS_ADMIN_RECORD).0);
         let total = payload.len();
         let piece = max_payload.unwrap_or(usize::MAX).max(1);
         if total > piece && flags.contains(BundleFlags::MUST_NOT_FRAGMENT) {
             return Err(TransmitError::MustNotFragment(total as u64));
+        }
+        let bundles = total.div_ceil(piece).max(1) as u64;
+        let needed = total as u64 + bundles * footprint(0, &[first_hop_count(self.config.hop_limit)]);
+        let free = self.free_bytes();
+        if needed > free {
+            return Err(TransmitError::DepletedStorage { needed, free });
         }
         let primary = PrimaryBlock {
             flags,
@@ -320,9 +314,8 @@ impl Agent {
             fragment: None,
         };
         let id = bundle_id(&primary, total as u64);
-        let hops = Some((self.config.hop_limit, 0));
         if total <= piece {
-            self.originate(now, primary, payload, hops);
+            self.originate(now, primary, payload);
             return Ok(id);
         }
         for offset in (0..total).step_by(piece) {
@@ -331,38 +324,48 @@ impl Agent {
                 fragment: Some(Fragment { offset: offset as u64, total_length: total as u64 }),
                 ..primary.clone()
             };
-            // The hop count is not marked to be replicated in every fragment, but nothing forbids it (§5.8), and without
-            // it a fragment could circle for ever.
-            self.originate(now, fragment, payload.slice(offset..total.min(offset + piece)), hops);
+            self.originate(now, fragment, payload.slice(offset..total.min(offset + piece)));
         }
         Ok(id)
     }
 
-    fn originate(&mut self, now: Instant, primary: PrimaryBlock, payload: Bytes, hops: Option<(u64, u64)>) {
-        let id = bundle_id(&primary, payload.len() as u64);
-        self.notices.push_back(Notice::Created { id, bytes: payload.len() as u64 });
-        let expires = self.expiry(now, &primary, None);
+    /// Sends a bundle that starts here off. Each has a hop count, fragments too (§5.8 does not forbid it): without one a
+    /// bundle could circle for ever.
+    fn originate(&mut self, now: Instant, primary: PrimaryBlock, payload: Bytes) {
+        let expiry = self.expiry(now, &primary, 0);
         let stored = Stored {
             primary,
-            extensions: Vec::new(),
+            extensions: vec![first_hop_count(self.config.hop_limit)],
             payload,
+            payload_flags: BlockFlags(0),
             payload_crc: CrcType::Crc32c,
-            hops,
-            age: None,
+            arrived: now,
+            expiry,
             next_hop: 0,
-            expires,
-            ours: true,
+            in_transit: false,
+            failed_attempts: 0,
         };
+        let bytes = stored.payload_length();
+        self.notices.push_back(Notice::Created { id: stored.id(), bytes });
+        if stored.footprint() > self.free_bytes() {
+            self.delete(now, &stored.primary, bytes, ReasonCode::DepletedStorage);
+            return;
+        }
         self.dispatch(now, stored);
     }
 
     /// Takes the next bundle for a neighbour off its queue. It stays in the store until the convergence layer has told how
-    /// the transmission ended.
+    /// the transmission ended. What has expired by now is deleted instead.
     pub fn poll_forward(&mut self, now: Instant, neighbour: u64) -> Option<Outgoing> {
+        self.handle_timeout(now);
+        let here = self.node_id();
+        let queue = self.queues.get_mut(&neighbour)?;
         loop {
-            let handle = self.queues.get_mut(&neighbour)?.pop_front()?;
-            if let Some(block) = self.encode(now, handle) {
-                return Some(Outgoing { handle, block });
+            let handle = queue.pop_front()?;
+            // Bundles that were deleted leave their handles in the queue.
+            if let Some(stored) = self.store.get_mut(&handle) {
+                stored.in_transit = true;
+                return Some(Outgoing { handle, block: stored.encode(now, here) });
             }
         }
     }
@@ -375,17 +378,23 @@ impl Agent {
     /// The neighbour has the bundle (§5.4 step 6): the store lets it go.
     pub fn forwarded(&mut self, now: Instant, handle: Handle) {
         let Some(stored) = self.remove(handle) else { return };
-        let (id, bytes, to) = (stored.id(), stored.payload.len() as u64, stored.next_hop);
+        let (id, bytes, to) = (stored.id(), stored.payload_length(), stored.next_hop);
         self.notices.push_back(Notice::Forwarded { id, bytes, to });
         if stored.primary.flags.contains(BundleFlags::REPORT_FORWARDING) {
             self.report(now, &stored.primary, bytes, report::Event::Forwarded, ReasonCode::NoAdditionalInformation);
         }
     }
 
-    /// The convergence layer gave the bundle up; it goes to the end of its queue and is tried again until it expires.
-    pub fn forwarding_failed(&mut self, handle: Handle) {
-        if let Some(stored) = self.store.get(&handle) {
+    /// The convergence layer gave the bundle up. It goes to the end of its queue and is tried again; after the fifth failure
+    /// it is deleted (§5.4 step 5 leaves the number to the agent).
+    pub fn forwarding_failed(&mut self, now: Instant, handle: Handle) {
+        let Some(stored) = self.store.get_mut(&handle).filter(|s| s.in_transit) else { return };
+        stored.in_transit = false;
+        stored.failed_attempts += 1;
+        if stored.failed_attempts < FORWARDING_ATTEMPTS {
             self.queues.entry(stored.next_hop).or_default().push_back(handle);
+        } else {
+            self.delete_stored(now, handle, ReasonCode::TransmissionCanceled);
         }
     }
 
@@ -400,16 +409,14 @@ impl Agent {
             let Some((_, expiring)) = self.expiries.pop_first() else { return };
             match expiring {
                 Expiring::Stored(handle) => {
-                    if let Some(stored) = self.remove(handle) {
-                        let bytes = stored.payload.len() as u64;
-                        self.delete(now, &stored.primary, bytes, ReasonCode::LifetimeExpired);
+                    if let Some(reason) = self.store.get(&handle).map(|s| s.expiry.reason) {
+                        self.delete_stored(now, handle, reason);
                     }
                 }
                 Expiring::Reassembly(id) => {
-                    if let Some(reassembly) = self.reassemblies.remove(&id) {
-                        self.stored_bytes -= reassembly.held_bytes();
-                        let bytes = reassembly.held_bytes();
-                        self.delete(now, reassembly.primary(), bytes, ReasonCode::LifetimeExpired);
+                    if let Some(reassembly) = self.end_reassembly(&id) {
+                        let (bytes, reason) = (reassembly.held_bytes(), reassembly.expiry().reason);
+                        self.delete(now, reassembly.primary(), bytes, reason);
                     }
                 }
                 Expiring::Seen(id) => {
@@ -424,9 +431,14 @@ impl Agent {
         self.notices.pop_front()
     }
 
-    /// Bytes of payload in the store, parts of unfinished reassemblies included.
+    /// What counts against [`Config::storage_limit`]: the bundles in the store and the parts of unfinished reassemblies,
+    /// with their overhead. 0 if and only if there are none.
     pub fn stored_bytes(&self) -> u64 {
         self.stored_bytes
+    }
+
+    fn free_bytes(&self) -> u64 {
+        self.config.storage_limit.saturating_sub(self.stored_bytes)
     }
 
     fn dtn_time_ms(&self, now: Instant) -> u64 {
@@ -453,8 +465,23 @@ impl Agent {
 
     fn remove(&mut self, handle: Handle) -> Option<Stored> {
         let stored = self.store.remove(&handle)?;
-        self.stored_bytes -= stored.payload.len() as u64;
-        self.expiries.remove(&(stored.expires, Expiring::Stored(handle)));
+        self.stored_bytes -= stored.footprint();
+        self.expiries.remove(&(stored.expiry.at, Expiring::Stored(handle)));
         Some(stored)
+    }
+
+    fn delete_stored(&mut self, now: Instant, handle: Handle, reason: ReasonCode) {
+        let Some(stored) = self.remove(handle) else { return };
+        if stored.in_transit {
+            self.notices.push_back(Notice::Abandoned { handle });
+        }
+        self.delete(now, &stored.primary, stored.payload_length(), reason);
+    }
+
+    fn end_reassembly(&mut self, id: &BundleId) -> Option<Reassembly> {
+        let reassembly = self.reassemblies.remove(id)?;
+        self.stored_bytes -= reassembly.footprint();
+        self.expiries.remove(&(reassembly.expiry().at, Expiring::Reassembly(id.clone())));
+        Some(reassembly)
     }
 }

@@ -1,15 +1,17 @@
 //! Reception, dispatch, forwarding and delivery (RFC 9171 §5.3–§5.7, §5.10).
 
+use std::collections::BTreeSet;
+
 use bytes::Bytes;
 use farlink_units::{Duration, Instant};
 use farlink_wire::bpv7::{
-    AdministrativeRecord, BlockFlags, Bundle, BundleAge, BundleFlags, CanonicalBlock, CrcType, Eid, HopCount,
-    PreviousNode, PrimaryBlock, ReasonCode, block_type,
+    AdministrativeRecord, BlockFlags, Bundle, BundleAge, BundleFlags, CanonicalBlock, Eid, Extension, PrimaryBlock,
+    ReasonCode, block_type,
 };
 
 use super::report::Event;
+use super::store::Expiry;
 use super::{Agent, BundleId, Expiring, Handle, Notice, Reassembly, Stored, bundle_id};
-use crate::ltp::Block;
 
 impl Agent {
     /// Bundle Reception (§5.6) of what a convergence layer has brought from neighbour `from`: one bundle, or several one
@@ -33,33 +35,13 @@ impl Agent {
     }
 
     fn receive_bundle(&mut self, now: Instant, from: u64, bundle: &Bundle<'_>, bytes: &Bytes) {
+        // A parsed bundle ends with its payload block (§4.1).
+        let Some((payload_block, extensions)) = bundle.blocks.split_last() else { return };
         let primary = bundle.primary.clone();
         let payload = bytes.slice_ref(bundle.payload());
         let length = payload.len() as u64;
         let id = bundle_id(&primary, length);
-        let mut extensions = Vec::new();
-        let (mut hops, mut age, mut payload_crc) = (None, None, CrcType::None);
-        let mut unsupported = None;
-        for block in &bundle.blocks {
-            match block.block_type {
-                block_type::PAYLOAD => payload_crc = block.crc,
-                block_type::PREVIOUS_NODE => {}
-                block_type::HOP_COUNT => hops = HopCount::parse(&block.data).ok().map(|h| (h.limit, h.count)),
-                block_type::BUNDLE_AGE => age = BundleAge::parse(&block.data).ok().map(|a| (a.0, now)),
-                _ => {
-                    if block.flags.contains(BlockFlags::REPORT_IF_UNPROCESSABLE) {
-                        self.report(now, &primary, length, Event::Received, ReasonCode::BlockUnsupported);
-                    }
-                    if block.flags.contains(BlockFlags::DELETE_BUNDLE_IF_UNPROCESSABLE) {
-                        unsupported = Some(ReasonCode::BlockUnsupported);
-                    } else if !block.flags.contains(BlockFlags::DISCARD_IF_UNPROCESSABLE) {
-                        extensions.push(owned(block));
-                    }
-                }
-            }
-        }
-        let expires = self.expiry(now, &primary, age);
-        if self.seen.contains_key(&id) {
+        if self.seen.contains(&id) {
             self.notices.push_back(Notice::Duplicate { id, bytes: length });
             return;
         }
@@ -67,16 +49,43 @@ impl Agent {
         if primary.flags.contains(BundleFlags::REPORT_RECEPTION) {
             self.report(now, &primary, length, Event::Received, ReasonCode::NoAdditionalInformation);
         }
-        let refusal = unsupported
-            .or((expires <= now).then_some(ReasonCode::LifetimeExpired))
-            .or((self.stored_bytes + length > self.config.storage_limit).then_some(ReasonCode::DepletedStorage));
-        if let Some(reason) = refusal {
-            self.delete(now, &primary, length, reason);
+        if is_malformed(bundle) {
+            self.delete(now, &primary, length, ReasonCode::BlockUnintelligible);
             return;
         }
-        self.remember(id, expires);
-        let stored =
-            Stored { primary, extensions, payload, payload_crc, hops, age, next_hop: 0, expires, ours: false };
+        let unprocessable = |flag| extensions.iter().any(|b| !is_known(b) && b.flags.contains(flag));
+        if unprocessable(BlockFlags::REPORT_IF_UNPROCESSABLE) {
+            // One report says it: it does not name the block.
+            self.report(now, &primary, length, Event::Received, ReasonCode::BlockUnsupported);
+        }
+        let kept = extensions.iter().filter(|b| is_known(b) || !b.flags.contains(BlockFlags::DISCARD_IF_UNPROCESSABLE));
+        let expiry = self.expiry(now, &primary, age_ms(bundle));
+        let stored = Stored {
+            primary,
+            extensions: kept.cloned().map(CanonicalBlock::into_owned).collect(),
+            payload,
+            payload_flags: payload_block.flags,
+            payload_crc: payload_block.crc,
+            arrived: now,
+            expiry,
+            next_hop: 0,
+            in_transit: false,
+            failed_attempts: 0,
+        };
+        let refusal = if unprocessable(BlockFlags::DELETE_BUNDLE_IF_UNPROCESSABLE) {
+            Some(ReasonCode::BlockUnsupported)
+        } else if expiry.at <= now {
+            Some(expiry.reason)
+        } else if stored.footprint() > self.free_bytes() {
+            Some(ReasonCode::DepletedStorage)
+        } else {
+            None
+        };
+        if let Some(reason) = refusal {
+            self.delete(now, &stored.primary, length, reason);
+            return;
+        }
+        self.remember(id, expiry);
         self.dispatch(now, stored);
     }
 
@@ -87,101 +96,57 @@ impl Agent {
             self.deliver_locally(now, stored);
             return;
         }
-        let length = stored.payload.len() as u64;
+        let length = stored.payload_length();
         let Some(next_hop) = self.next_hop(destination) else {
             self.delete(now, &stored.primary, length, ReasonCode::NoKnownRoute);
             return;
         };
-        if let Some((limit, count)) = stored.hops {
-            if count >= limit {
-                self.delete(now, &stored.primary, length, ReasonCode::HopLimitExceeded);
-                return;
-            }
+        if stored.hops().is_some_and(|hops| hops.count >= hops.limit) {
+            self.delete(now, &stored.primary, length, ReasonCode::HopLimitExceeded);
+            return;
         }
         stored.next_hop = next_hop;
         let handle = Handle(self.next_handle);
         self.next_handle += 1;
-        self.stored_bytes += length;
-        self.expiries.insert((stored.expires, Expiring::Stored(handle)));
+        self.stored_bytes += stored.footprint();
+        self.expiries.insert((stored.expiry.at, Expiring::Stored(handle)));
         self.store.insert(handle, stored);
         self.queues.entry(next_hop).or_default().push_back(handle);
     }
 
-    /// Writes a stored bundle as it leaves now (§5.4 step 4, §4.4).
-    pub(super) fn encode(&self, now: Instant, handle: Handle) -> Option<Block> {
-        let stored = self.store.get(&handle)?;
-        let mut blocks = Vec::new();
-        // Block numbers are unique in a bundle and 1 is the payload's (§4.1); those of foreign blocks stay, so that
-        // whatever refers to them still does.
-        let taken = |blocks: &[CanonicalBlock<'_>], number: u64| {
-            blocks.iter().chain(&stored.extensions).any(|b| b.number == number)
-        };
-        let mut add = |block_type: u64, data: Vec<u8>| {
-            let number = (2..).find(|n| !taken(&blocks, *n)).unwrap_or(2);
-            blocks.push(CanonicalBlock {
-                block_type,
-                number,
-                flags: BlockFlags(0),
-                crc: CrcType::Crc16,
-                data: data.into(),
-            });
-        };
-        if !stored.ours {
-            add(block_type::PREVIOUS_NODE, PreviousNode(self.node_id()).emit());
-        }
-        if let Some((age_ms, since)) = stored.age {
-            let here = u64::try_from(now.saturating_since(since).as_millis()).unwrap_or(0);
-            add(block_type::BUNDLE_AGE, BundleAge(age_ms.saturating_add(here)).emit());
-        }
-        if let Some((limit, count)) = stored.hops {
-            add(block_type::HOP_COUNT, HopCount { limit, count: count + 1 }.emit());
-        }
-        blocks.extend(stored.extensions.iter().cloned());
-        blocks.push(CanonicalBlock {
-            block_type: block_type::PAYLOAD,
-            number: 1,
-            flags: BlockFlags(0),
-            crc: stored.payload_crc,
-            data: (&stored.payload[..]).into(),
-        });
-        let (head, tail) = Bundle { primary: stored.primary.clone(), blocks }.emit_around_payload();
-        Some(Block::new([head.into(), stored.payload.clone(), tail.into()]))
-    }
-
     /// Local Bundle Delivery (§5.7), with reassembly (§5.9).
     fn deliver_locally(&mut self, now: Instant, stored: Stored) {
-        let length = stored.payload.len() as u64;
+        let bytes = stored.payload_length();
+        let id = stored.id().whole();
         let Some(fragment) = stored.primary.fragment else {
+            // Fragments of it that have come on another way are of no more use.
+            self.end_reassembly(&id);
             self.deliver(now, stored.primary, vec![stored.payload]);
             return;
         };
-        let id = bundle_id(&stored.primary, length).whole();
-        if self.seen.contains_key(&id) {
+        if self.seen.contains(&id) {
             // The whole has been delivered; this fragment overlaps what made it up.
-            self.notices.push_back(Notice::Duplicate { id: bundle_id(&stored.primary, length), bytes: length });
+            self.notices.push_back(Notice::Duplicate { id: stored.id(), bytes });
             return;
         }
-        let expires = stored.expires;
         let reassembly = self.reassemblies.entry(id.clone()).or_insert_with(|| {
-            self.expiries.insert((expires, Expiring::Reassembly(id.clone())));
-            Reassembly::new(stored.primary, expires)
+            let begun = Reassembly::new(&stored.primary, fragment, stored.expiry);
+            self.stored_bytes += begun.footprint();
+            self.expiries.insert((stored.expiry.at, Expiring::Reassembly(id.clone())));
+            begun
         });
-        let before = reassembly.held_bytes();
-        if !reassembly.add(fragment, stored.payload) {
-            // Two fragments disagree on the total length: at least one of them lies.
-            let primary = reassembly.primary().clone();
-            self.delete(now, &primary, length, ReasonCode::BlockUnintelligible);
+        if !reassembly.agrees_with(fragment) {
+            self.delete(now, &stored.primary, bytes, ReasonCode::BlockUnintelligible);
             return;
         }
-        self.stored_bytes += reassembly.held_bytes() - before;
+        self.stored_bytes -= reassembly.footprint();
+        reassembly.add(fragment, &stored.payload);
+        self.stored_bytes += reassembly.footprint();
         if !reassembly.is_whole() {
             return;
         }
-        let expires = reassembly.expires();
-        if let Some(reassembly) = self.reassemblies.remove(&id) {
-            self.stored_bytes -= reassembly.held_bytes();
-            self.expiries.remove(&(expires, Expiring::Reassembly(id.clone())));
-            self.remember(id, expires);
+        if let Some(reassembly) = self.end_reassembly(&id) {
+            self.remember(id, reassembly.expiry());
             let (primary, payload) = reassembly.finish();
             self.deliver(now, primary, payload);
         }
@@ -230,33 +195,53 @@ impl Agent {
     }
 
     /// When a bundle expires (§5.5): by its creation time, or by its age where the source had no clock.
-    pub(super) fn expiry(&self, now: Instant, primary: &PrimaryBlock, age: Option<(u64, Instant)>) -> Instant {
+    pub(super) fn expiry(&self, now: Instant, primary: &PrimaryBlock, age_ms: u64) -> Expiry {
         let millis = |ms: u64| Duration::from_millis(i64::try_from(ms).unwrap_or(i64::MAX));
-        match primary.creation.time_ms {
-            0 => {
-                let age = age.map_or(0, |(ms, _)| ms);
-                now + millis(primary.lifetime_ms.saturating_sub(age))
-            }
+        let lifetime = millis(primary.lifetime_ms);
+        let end_of_life = match primary.creation.time_ms {
+            // An age beyond the lifetime ends before now.
+            0 => now - millis(age_ms) + lifetime,
             created => {
                 let zero = self.config.dtn_time_at_zero_ms;
                 let since_zero = i64::try_from(i128::from(created) - i128::from(zero)).unwrap_or(i64::MAX);
-                Instant::ZERO + Duration::from_millis(since_zero) + millis(primary.lifetime_ms)
+                Instant::ZERO + Duration::from_millis(since_zero) + lifetime
             }
-        }
+        };
+        Expiry::new(now, end_of_life)
     }
 
-    fn remember(&mut self, id: BundleId, expires: Instant) {
-        self.expiries.insert((expires, Expiring::Seen(id.clone())));
-        self.seen.insert(id, expires);
+    /// Has a bundle that comes again dropped. Anonymous bundles cannot be told from one another (§4.2.3), so none is a
+    /// duplicate.
+    fn remember(&mut self, id: BundleId, expiry: Expiry) {
+        if id.source != Eid::None {
+            self.expiries.insert((expiry.at, Expiring::Seen(id.clone())));
+            self.seen.insert(id);
+        }
     }
 }
 
-fn owned(block: &CanonicalBlock<'_>) -> CanonicalBlock<'static> {
-    CanonicalBlock {
-        block_type: block.block_type,
-        number: block.number,
-        flags: block.flags,
-        crc: block.crc,
-        data: block.data.clone().into_owned().into(),
-    }
+/// Whether this agent can process an extension block: the types that every node must know (§4.4).
+fn is_known(block: &CanonicalBlock<'_>) -> bool {
+    matches!(block.block_type, block_type::PREVIOUS_NODE | block_type::BUNDLE_AGE | block_type::HOP_COUNT)
+}
+
+/// Whether a bundle that can be read breaks a rule without which it cannot be handled (§5.6 step 3).
+fn is_malformed(bundle: &Bundle<'_>) -> bool {
+    // §4.2.3: without a source nothing says which fragments belong together.
+    let anonymous_fragment = bundle.primary.fragment.is_some() && bundle.primary.source == Eid::None;
+    // §4.3.1: a fragment is an extent of its application data unit.
+    let beyond_unit = bundle.primary.fragment.is_some_and(|fragment| {
+        let end = fragment.offset.checked_add(bundle.payload().len() as u64);
+        end.is_none_or(|end| end > fragment.total_length)
+    });
+    // §4.4.1 to §4.4.3: at most one block of each type.
+    let mut types = BTreeSet::new();
+    let unreadable_or_repeated =
+        bundle.blocks.iter().filter(|b| is_known(b)).any(|b| Extension::of(b).is_err() || !types.insert(b.block_type));
+    anonymous_fragment || beyond_unit || unreadable_or_repeated
+}
+
+fn age_ms(bundle: &Bundle<'_>) -> u64 {
+    let block = bundle.extension(block_type::BUNDLE_AGE);
+    block.and_then(|b| BundleAge::parse(&b.data).ok()).map_or(0, |age| age.0)
 }

@@ -3,47 +3,53 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use farlink_units::Instant;
 use farlink_wire::bpv7::{BundleFlags, Fragment, PrimaryBlock};
 
+use super::store::{BUNDLE_OVERHEAD, Expiry};
 use crate::ranges::RangeSet;
 
 #[derive(Debug)]
 pub(super) struct Reassembly {
     /// The primary block of the bundle that the fragments make up.
     primary: PrimaryBlock,
-    total: Option<u64>,
-    expires: Instant,
+    total: u64,
+    expiry: Expiry,
     /// Material extents by offset; they do not overlap.
     pieces: BTreeMap<u64, Bytes>,
     held: RangeSet,
 }
 
 impl Reassembly {
-    pub(super) fn new(first: PrimaryBlock, expires: Instant) -> Self {
+    /// An empty one for the bundle that `first`, the primary block of a fragment, tells of.
+    pub(super) fn new(first: &PrimaryBlock, fragment: Fragment, expiry: Expiry) -> Self {
         let flags = BundleFlags(first.flags.0 & !BundleFlags::IS_FRAGMENT.0);
-        let primary = PrimaryBlock { flags, fragment: None, ..first };
-        Reassembly { primary, total: None, expires, pieces: BTreeMap::new(), held: RangeSet::new() }
+        let primary = PrimaryBlock { flags, fragment: None, ..first.clone() };
+        let total = fragment.total_length;
+        Reassembly { primary, total, expiry, pieces: BTreeMap::new(), held: RangeSet::new() }
     }
 
-    /// Takes the material extents of a fragment. Refuses one that disagrees with earlier ones on the total length, or that
-    /// reaches past it.
-    pub(super) fn add(&mut self, fragment: Fragment, payload: Bytes) -> bool {
-        let Some(end) = fragment.offset.checked_add(payload.len() as u64) else { return false };
-        if end > fragment.total_length || self.total.is_some_and(|total| total != fragment.total_length) {
-            return false;
-        }
-        self.total = Some(fragment.total_length);
+    /// Whether a fragment is of the same length of data as the ones before.
+    pub(super) fn agrees_with(&self, fragment: Fragment) -> bool {
+        self.total == fragment.total_length
+    }
+
+    /// Takes the material extents of a fragment that agrees and ends within the whole.
+    pub(super) fn add(&mut self, fragment: Fragment, payload: &Bytes) {
+        let end = fragment.offset + payload.len() as u64;
         for gap in self.held.gaps(fragment.offset..end) {
             let piece = payload.slice((gap.start - fragment.offset) as usize..(gap.end - fragment.offset) as usize);
             self.pieces.insert(gap.start, piece);
             self.held.insert(gap);
         }
-        true
     }
 
     pub(super) fn is_whole(&self) -> bool {
-        self.total.is_some_and(|total| self.held.covers(&(0..total)))
+        self.held.covers(&(0..self.total))
+    }
+
+    /// What it counts against the limit of the store: each piece as much as the bundle that brought it.
+    pub(super) fn footprint(&self) -> u64 {
+        self.held_bytes() + BUNDLE_OVERHEAD * (self.pieces.len() as u64).max(1)
     }
 
     pub(super) fn held_bytes(&self) -> u64 {
@@ -54,8 +60,8 @@ impl Reassembly {
         &self.primary
     }
 
-    pub(super) fn expires(&self) -> Instant {
-        self.expires
+    pub(super) fn expiry(&self) -> Expiry {
+        self.expiry
     }
 
     pub(super) fn finish(self) -> (PrimaryBlock, Vec<Bytes>) {

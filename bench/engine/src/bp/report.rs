@@ -17,7 +17,7 @@ pub(super) enum Event {
 }
 
 impl Agent {
-    /// Generates a status report on a bundle, destined for its report-to endpoint.
+    /// Generates a status report on a bundle, destined for its report-to endpoint. A full store deletes it at once.
     pub(super) fn report(
         &mut self,
         now: Instant,
@@ -30,8 +30,11 @@ impl Agent {
             return;
         }
         // §4.2.3 forbids administrative records to ask for reports; one that does all the same must not start an endless
-        // exchange.
-        if about.flags.contains(BundleFlags::IS_ADMIN_RECORD) || about.report_to == Eid::None {
+        // exchange. Nor may anonymous bundles: nobody could tell which of them a report is about.
+        if about.flags.contains(BundleFlags::IS_ADMIN_RECORD)
+            || about.source == Eid::None
+            || about.report_to == Eid::None
+        {
             return;
         }
         let time_ms = about.flags.contains(BundleFlags::STATUS_TIME_REQUESTED).then(|| self.dtn_time_ms(now));
@@ -56,7 +59,6 @@ impl Agent {
             lifetime_ms: about.lifetime_ms,
             fragment: None,
         };
-        let hops = Some((self.config.hop_limit, 0));
-        self.originate(now, primary, record.emit().into(), hops);
+        self.originate(now, primary, record.emit().into());
     }
 }

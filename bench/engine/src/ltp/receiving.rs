@@ -8,7 +8,7 @@ use farlink_units::Instant;
 use farlink_wire::ltp::{CancelReason, Checkpoint, Claim, Colour, Data, Party, Report, SessionId};
 
 use super::timer::{Answer, Awaited};
-use super::{Cause, Control, Engine, Notice, first_serial, split_report};
+use super::{Cause, Control, Engine, Notice, first_serial};
 use crate::ranges::RangeSet;
 
 #[derive(Debug)]
@@ -393,4 +393,39 @@ impl Engine {
             }
         }
     }
+}
+
+/// A report, split so that each segment fits `segment_size` (§6.11).
+fn split_report(report: Report, segment_size: usize, next_serial: &mut u64) -> Vec<Report> {
+    // 70 bytes hold the longest header and the fixed fields; two SDNVs of at most ten bytes make a claim, and nearly always
+    // far shorter ones.
+    let per_segment = ((segment_size.saturating_sub(70)) / 20).max(1);
+    let mut serial = || {
+        let serial = *next_serial;
+        *next_serial += 1;
+        serial
+    };
+    if report.claims.len() <= per_segment {
+        return vec![Report { report_serial: serial(), ..report }];
+    }
+    let mut reports = Vec::new();
+    let mut lower = report.lower_bound;
+    let parts: Vec<_> = report.claims.chunks(per_segment).collect();
+    for (index, claims) in parts.iter().enumerate() {
+        // A scope ends where the next part's first claim begins, so that the gap before that claim is told here.
+        let upper = match parts.get(index + 1) {
+            Some(next) => report.lower_bound + next[0].offset,
+            None => report.upper_bound,
+        };
+        let shift = lower - report.lower_bound;
+        reports.push(Report {
+            report_serial: serial(),
+            checkpoint_serial: report.checkpoint_serial,
+            lower_bound: lower,
+            upper_bound: upper,
+            claims: claims.iter().map(|c| Claim { offset: c.offset - shift, length: c.length }).collect(),
+        });
+        lower = upper;
+    }
+    reports
 }

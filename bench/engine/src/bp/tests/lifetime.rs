@@ -1,0 +1,99 @@
+//! What expires, and when (§5.5).
+
+use super::*;
+
+#[test]
+fn a_bundle_expires_at_the_source_at_a_relay_and_half_reassembled() {
+    let (mut a, mut b) = (agent(10, Some(20)), agent(20, Some(30)));
+    let lifetime = Duration::from_secs(100);
+    a.transmit(at(0), Transmission { lifetime, ..to(30, b"stuck") }).unwrap();
+    a.transmit(at(0), Transmission { lifetime, max_payload: Some(3), ..to(20, b"halves") }).unwrap();
+    let relayed = a.poll_forward(at(1), 20).unwrap();
+    b.receive(at(1), 10, &bytes_of(&relayed.block));
+    let half = a.poll_forward(at(1), 20).unwrap();
+    b.receive(at(1), 10, &bytes_of(&half.block));
+    let end = just_after(100);
+    assert_eq!(b.poll_timeout(), Some(end), "§5.5: when the age exceeds the lifetime");
+    for agent in [&mut a, &mut b] {
+        agent.handle_timeout(at(100));
+        assert!(deleted(&notices(agent)).is_empty());
+        agent.handle_timeout(end);
+        let reasons = deleted(&notices(agent));
+        assert!(!reasons.is_empty() && reasons.iter().all(|r| *r == ReasonCode::LifetimeExpired));
+        assert_eq!(agent.stored_bytes(), 0);
+        assert_eq!(agent.poll_timeout(), None, "nothing is remembered past its time");
+    }
+    assert!(b.poll_forward(at(101), 30).is_none());
+}
+
+#[test]
+fn a_bundle_that_is_already_too_old_is_deleted_on_arrival() {
+    let (mut a, mut b) = (agent(10, Some(20)), agent(20, Some(10)));
+    a.transmit(at(0), Transmission { lifetime: Duration::from_secs(10), ..to(20, b"late") }).unwrap();
+    let sent = a.poll_forward(at(9), 20).unwrap();
+    b.receive(at(11), 10, &bytes_of(&sent.block));
+    let told = notices(&mut b);
+    assert_eq!((delivered(&told).len(), deleted(&told)), (0, vec![ReasonCode::LifetimeExpired]));
+}
+
+#[test]
+fn a_source_without_a_clock_is_judged_by_the_age_block_and_the_age_grows() {
+    let mut b = agent(20, Some(30));
+    let age = block(block_type::BUNDLE_AGE, 4, BlockFlags(0), BundleAge(60_000).emit());
+    b.receive(at(0), 10, &foreign(vec![age], 0, 100_000));
+    assert_eq!(b.poll_timeout(), Some(just_after(40)));
+    let sent = bytes_of(&b.poll_forward(at(30), 30).unwrap().block);
+    let sent = Bundle::parse(&sent).unwrap();
+    assert_eq!(BundleAge::parse(&sent.extension(block_type::BUNDLE_AGE).unwrap().data).unwrap().0, 90_000);
+}
+
+#[test]
+fn a_bundle_that_expires_on_its_way_out_is_abandoned_first() {
+    let mut a = agent(10, Some(20));
+    let lifetime = Duration::from_secs(10);
+    for payload in [b"sent", b"held", b"back"] {
+        a.transmit(at(0), Transmission { lifetime, ..to(30, payload) }).unwrap();
+    }
+    let sent = a.poll_forward(at(1), 20).unwrap().handle;
+    let held = a.poll_forward(at(1), 20).unwrap().handle;
+    a.forwarded(at(2), sent);
+    notices(&mut a);
+    a.handle_timeout(just_after(10));
+    let told = notices(&mut a);
+    assert!(
+        matches!(told[..], [Notice::Abandoned { handle }, Notice::Deleted { .. }, Notice::Deleted { .. }] if handle == held),
+        "{told:#?}"
+    );
+    // The convergence layer's word on it comes too late, and changes nothing.
+    a.forwarding_failed(at(11), held);
+    assert!(a.poll_forward(at(11), 20).is_none() && notices(&mut a).is_empty());
+}
+
+#[test]
+fn what_has_expired_in_its_queue_is_not_forwarded() {
+    let mut a = agent(10, Some(20));
+    a.transmit(at(0), Transmission { lifetime: Duration::from_secs(10), ..to(30, b"late") }).unwrap();
+    assert!(a.poll_forward(at(20), 20).is_none());
+    assert_eq!(deleted(&notices(&mut a)), [ReasonCode::LifetimeExpired]);
+}
+
+#[test]
+fn a_bundle_whose_age_equals_its_lifetime_is_still_in_time() {
+    let mut b = agent(20, Some(30));
+    let age = |ms| vec![block(block_type::BUNDLE_AGE, 4, BlockFlags(0), BundleAge(ms).emit())];
+    b.receive(at(0), 10, &foreign(age(100_000), 0, 100_000));
+    assert!(deleted(&notices(&mut b)).is_empty());
+    b.receive(at(0), 10, &foreign(age(100_001), 0, 100_000));
+    b.receive(at(1), 10, &bundle_of(PrimaryBlock { lifetime_ms: 1_000, ..from_10_to(20) }, vec![], b"on time"));
+    assert_eq!(delivered(&notices(&mut b)), [b"on time"]);
+}
+
+#[test]
+fn nothing_stays_longer_than_a_year() {
+    let mut b = agent(20, Some(30));
+    b.receive(at(0), 10, &foreign(vec![], ZERO_MS, u64::MAX));
+    b.receive(at(0), 10, &bundle(PrimaryBlock { lifetime_ms: u64::MAX, ..from_10_to(20) }, vec![]));
+    b.handle_timeout(at(365 * 86_400));
+    assert_eq!(deleted(&notices(&mut b)), [ReasonCode::TrafficPared], "§5.5: the reason of an override");
+    assert_eq!((b.poll_timeout(), b.seen.len(), b.stored_bytes()), (None, 0, 0));
+}
