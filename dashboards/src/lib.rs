@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`model`] | the state of the run at one instant, made of the events up to then |
 //! | [`playback`] | which instant that is: follows the run, or moves a playhead through its events |
+//! | `tempo` | how fast the playhead moves: slowly where something happens, fast where nothing does |
 //! | [`keys`] | what each key does |
 //! | [`screen`] | draws model and playback; holds no state |
 //! | [`live`] | brings them together: keys, events and timers come in through one channel |
@@ -16,6 +17,7 @@ pub mod model;
 pub mod playback;
 pub mod screen;
 mod tape;
+mod tempo;
 
 pub use live::{LiveView, Outcome, run};
 pub use playback::Pace;

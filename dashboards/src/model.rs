@@ -1,18 +1,18 @@
 //! The state of a run at one instant, made of the events up to then.
 
-use std::collections::{BTreeSet, VecDeque};
+mod flight;
+mod log;
+
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use farlink_record::counters::{ChannelCounters, channel_of};
-use farlink_record::{
-    BundleNotice, ChannelId, Event, Header, LossCause, LtpNotice, NodeId, Stamped, TrafficId, TrafficInfo,
-};
+use farlink_record::{BundleNotice, ChannelId, Event, Header, LtpNotice, NodeId, Stamped, TrafficId, TrafficInfo};
 use farlink_units::{Duration, Instant};
 
-/// How many lines of the log are kept; more than the tallest screen shows.
-const LOG_LINES: usize = 128;
-/// How far back a loss looks for a line of its kind to be counted into, so that two lossy channels do not flood the log.
-const LOG_LOOKBACK: usize = 6;
+pub use flight::Flight;
+use log::Log;
+pub use log::{LogItem, LogLine};
 
 /// The state of a run at one instant.
 #[derive(Clone, Debug)]
@@ -21,7 +21,7 @@ pub struct Model {
     now: Instant,
     channels: Vec<Channel>,
     traffic: Vec<Traffic>,
-    log: VecDeque<LogLine>,
+    log: Log,
     end: Option<End>,
     retransmissions: u64,
 }
@@ -35,6 +35,8 @@ pub struct Channel {
     pub open_until: Option<Instant>,
     /// The light time it was last told to have.
     pub light_time: Option<Duration>,
+    /// Where along it the signals are.
+    pub flight: Flight,
 }
 
 /// What is known of an item of the traffic.
@@ -126,31 +128,6 @@ pub struct End {
     pub interrupted: bool,
 }
 
-/// A line of the log.
-#[derive(Clone, Debug, PartialEq)]
-pub struct LogLine {
-    /// When it happened; for losses, when the last one did.
-    pub at: Instant,
-    /// What happened.
-    pub what: LogItem,
-}
-
-/// What a line of the log tells.
-#[derive(Clone, Debug, PartialEq)]
-pub enum LogItem {
-    /// One event.
-    Event(Event),
-    /// Frames that a channel lost for one cause, counted together.
-    Losses {
-        /// Which channel.
-        channel: ChannelId,
-        /// Why.
-        cause: LossCause,
-        /// How many.
-        frames: u64,
-    },
-}
-
 impl Model {
     /// The state before the first event.
     pub fn new(header: &Header) -> Self {
@@ -166,7 +143,7 @@ impl Model {
             now: Instant::ZERO,
             channels: vec![Channel::default(); header.channels.len()],
             traffic: header.traffic.iter().map(ends).collect(),
-            log: VecDeque::new(),
+            log: Log::default(),
             end: None,
             retransmissions: 0,
             header,
@@ -182,9 +159,16 @@ impl Model {
     pub fn apply(&mut self, stamped: &Stamped) {
         self.advance_to(stamped.at);
         if let Some(ChannelId(index)) = channel_of(&stamped.event) {
-            if let Some(channel) = self.channels.get_mut(usize::from(index)) {
-                channel.apply(&stamped.event);
-                self.log_channel(stamped);
+            let index = usize::from(index);
+            if let (Some(channel), Some(info)) = (self.channels.get_mut(index), self.header.channels.get(index)) {
+                channel.apply(stamped, info.rate_bps);
+                // The rest is told by the table of channels, and is too much for a log.
+                if matches!(
+                    stamped.event,
+                    Event::ContactOpened { .. } | Event::ContactClosed { .. } | Event::FrameLost { .. }
+                ) {
+                    self.log.tell(stamped.at, &stamped.event);
+                }
             }
             return;
         }
@@ -205,7 +189,7 @@ impl Model {
             Event::Ended { interrupted } => self.end = Some(End { at: stamped.at, interrupted: *interrupted }),
             _ => {}
         }
-        self.push_log(stamped.at, LogItem::Event(stamped.event.clone()));
+        self.log.tell(stamped.at, &stamped.event);
     }
 
     fn apply_bundle(&mut self, node: NodeId, traffic: TrafficId, bytes: u64, notice: &BundleNotice) {
@@ -217,34 +201,6 @@ impl Model {
             BundleNotice::Reported { status } => item.reports.extend(status.iter().cloned()),
             BundleNotice::Forwarded { .. } | BundleNotice::Duplicate => {}
         }
-    }
-
-    fn log_channel(&mut self, stamped: &Stamped) {
-        match stamped.event {
-            Event::ContactOpened { .. } | Event::ContactClosed { .. } => {
-                self.push_log(stamped.at, LogItem::Event(stamped.event.clone()));
-            }
-            Event::FrameLost { channel, cause, .. } => {
-                let like = |line: &LogLine| matches!(line.what, LogItem::Losses { channel: c, cause: k, .. } if (c, k) == (channel, cause));
-                let recent = self.log.len().saturating_sub(LOG_LOOKBACK);
-                let frames = match (recent..self.log.len()).rev().find(|&at| like(&self.log[at])) {
-                    Some(at) => match self.log.remove(at) {
-                        Some(LogLine { what: LogItem::Losses { frames, .. }, .. }) => frames + 1,
-                        _ => 1,
-                    },
-                    None => 1,
-                };
-                self.push_log(stamped.at, LogItem::Losses { channel, cause, frames });
-            }
-            _ => {}
-        }
-    }
-
-    fn push_log(&mut self, at: Instant, what: LogItem) {
-        if self.log.len() == LOG_LINES {
-            self.log.pop_front();
-        }
-        self.log.push_back(LogLine { at, what });
     }
 
     /// Lets the clock go on without an event; it never goes back.
@@ -274,7 +230,7 @@ impl Model {
 
     /// The last lines of the log, oldest first.
     pub fn log(&self) -> impl DoubleEndedIterator<Item = &LogLine> + ExactSizeIterator {
-        self.log.iter()
+        self.log.lines()
     }
 
     /// Set once the run has ended.
@@ -305,15 +261,22 @@ impl Model {
 }
 
 impl Channel {
-    fn apply(&mut self, event: &Event) {
-        self.counters.apply(event);
-        match *event {
+    fn apply(&mut self, stamped: &Stamped, rate_bps: u64) {
+        self.counters.apply(&stamped.event);
+        match stamped.event {
             Event::ContactOpened { until, light_time, .. } => {
                 self.open_until = Some(until);
                 self.light_time = Some(light_time.into());
             }
             Event::ContactClosed { .. } => self.open_until = None,
             Event::LightTime { light_time, .. } => self.light_time = Some(light_time.into()),
+            Event::FrameSent { bytes, start, .. } => {
+                // A channel that has never been open has no light time, and carries nothing either.
+                if let Some(light_time) = self.light_time {
+                    let end = start + Duration::of_bits(u64::from(bytes) * 8, rate_bps);
+                    self.flight.sent(stamped.at, start, end, light_time);
+                }
+            }
             _ => {}
         }
     }

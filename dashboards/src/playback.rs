@@ -12,13 +12,15 @@ use farlink_units::{Duration, Instant};
 use crate::keys::Action;
 use crate::model::Model;
 use crate::tape::Tape;
+use crate::tempo::Tempo;
 
 /// How fast events are shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pace {
     /// Show what happens, as it happens: for a wall clock.
     Follow,
-    /// Play the whole scenario back in `span`, however fast it was simulated: for the virtual clock.
+    /// Play the whole scenario back in `span`, however fast it was simulated: for the virtual clock. What happens gets half
+    /// of it, even if it takes a minute of a day.
     Play {
         /// How long the whole scenario takes on the screen.
         span: Span,
@@ -56,8 +58,10 @@ pub enum State {
 pub struct Playback {
     pace: Pace,
     duration: Duration,
-    /// Nanoseconds of the scenario in a nanosecond of the screen, before `+` and `-`.
-    base_speed: f64,
+    /// With [`Pace::Follow`], how fast the clock of the bench runs.
+    clock_speed: f64,
+    /// With [`Pace::Play`], how fast the playhead moves before `+` and `-`.
+    tempo: Tempo,
     doublings: i32,
     paused: bool,
     tape: Tape,
@@ -83,19 +87,20 @@ impl Playback {
     /// The playhead at the start.
     pub fn new(header: &Header, pace: Pace) -> Self {
         let duration = Duration::from(header.duration);
-        let base_speed = match pace {
-            // A scenario without length has nothing to be played slowly.
-            Pace::Play { span } => duration.as_secs_f64().max(1e-9) / span.as_secs_f64().max(1e-3),
-            Pace::Follow => header
-                .clock
-                .strip_prefix("wall:")
-                .and_then(|speed| speed.trim_end_matches('x').parse().ok())
-                .unwrap_or(1.0),
+        let span = match pace {
+            Pace::Play { span } => span,
+            Pace::Follow => Span::ZERO,
         };
+        let clock_speed = header
+            .clock
+            .strip_prefix("wall:")
+            .and_then(|speed| speed.trim_end_matches('x').parse().ok())
+            .unwrap_or(1.0);
         Playback {
             pace,
             duration,
-            base_speed,
+            clock_speed,
+            tempo: Tempo::new(duration, span),
             doublings: 0,
             paused: false,
             tape: Tape::default(),
@@ -120,7 +125,10 @@ impl Playback {
             self.end = Some(stamped.at);
         }
         match self.pace {
-            Pace::Play { .. } => self.tape.push(stamped),
+            Pace::Play { .. } => {
+                self.tempo.feed(&stamped);
+                self.tape.push(stamped);
+            }
             Pace::Follow => {
                 self.quiet = Span::ZERO;
                 model.apply(&stamped);
@@ -140,13 +148,13 @@ impl Playback {
             Pace::Follow if self.end.is_none() => {
                 self.quiet += elapsed;
                 // Between events the clock goes on at the pace of the bench's own, so that it does not seem to hang.
-                let on = Duration::from_secs_f64(elapsed.as_secs_f64() * self.base_speed);
+                let on = Duration::from_secs_f64(elapsed.as_secs_f64() * self.clock_speed);
                 self.head = (self.head + on).min((Instant::ZERO + self.duration).max(self.known_to));
                 model.advance_to(self.head);
             }
             Pace::Play { .. } if !self.paused => {
-                let on = Duration::from_secs_f64(elapsed.as_secs_f64() * self.speed());
-                self.move_to(model, self.head + on);
+                let to = self.tempo.walk(self.head, elapsed.as_secs_f64(), self.factor());
+                self.move_to(model, to);
             }
             _ => {}
         }
@@ -254,12 +262,17 @@ impl Playback {
         }
     }
 
-    /// Seconds of the scenario in a second of the screen.
+    /// Seconds of the scenario in a second of the screen, where the playhead is.
     pub fn speed(&self) -> f64 {
         match self.pace {
-            Pace::Follow => self.base_speed,
-            Pace::Play { .. } => self.base_speed * 2_f64.powi(self.doublings),
+            Pace::Follow => self.clock_speed,
+            Pace::Play { .. } => self.tempo.at(self.head).0 * self.factor(),
         }
+    }
+
+    /// What `+` and `-` have made of the speed.
+    fn factor(&self) -> f64 {
+        2_f64.powi(self.doublings)
     }
 
     /// How fast events are shown.

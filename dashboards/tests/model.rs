@@ -90,27 +90,74 @@ fn frames_are_counted_where_they_are() {
     assert_eq!(counters.lost[&LossCause::QueueFull].frames, 1);
 }
 
+fn ltp(number: u64, notice: LtpNotice) -> Event {
+    Event::Ltp { node: A, peer: B, session: Session { originator: 1, number }, notice }
+}
+
+/// When each line of the log first happened, and what it tells.
+fn log(model: &Model) -> Vec<(Instant, LogItem)> {
+    model.log().map(|line| (line.at, line.what.clone())).collect()
+}
+
 #[test]
 fn losses_of_one_kind_share_a_line_of_the_log() {
     let mut model = Model::new(&header());
-    let session = Session { originator: 1, number: 2 };
     let again = LtpNotice::Retransmitted { bytes: 100, reason: RetransmitReason::CheckpointTimer };
     apply(
         &mut model,
         [
             (1, lost(0, LossCause::BitErrors)),
-            (2, Event::Ltp { node: A, peer: B, session, notice: again }),
+            (2, ltp(2, again)),
             (3, lost(1, LossCause::NoContact)),
             (4, lost(2, LossCause::BitErrors)),
         ],
     );
-    let log: Vec<_> = model.log().map(|line| (line.at, line.what.clone())).collect();
+    let log = log(&model);
     let losses = |cause, frames| LogItem::Losses { channel: CHANNEL, cause, frames };
     assert_eq!(log.len(), 3);
-    assert!(matches!(log[0].1, LogItem::Event(Event::Ltp { .. })));
-    assert_eq!(log[1], (at(3), losses(LossCause::NoContact, 1)));
-    assert_eq!(log[2], (at(4), losses(LossCause::BitErrors, 2)), "moved to the end, with the time of the last");
+    assert_eq!(log[0], (at(1), losses(LossCause::BitErrors, 2)), "it stays where it was told first");
+    assert!(matches!(log[1].1, LogItem::Events { event: Event::Ltp { .. }, .. }));
+    assert_eq!(log[2], (at(3), losses(LossCause::NoContact, 1)));
     assert_eq!(model.retransmissions(), 1);
+}
+
+#[test]
+fn what_differs_in_size_and_session_shares_a_line_of_the_log() {
+    let mut model = Model::new(&header());
+    let (start, done) = (LtpNotice::BlockStarted { bytes: 70 }, LtpNotice::BlockAcknowledged);
+    let tallies = |model: &Model| -> Vec<_> {
+        let tally = |item| match item {
+            LogItem::Events { times, bytes, .. } => (times, bytes),
+            LogItem::Losses { .. } => (0, 0),
+        };
+        log(model).into_iter().map(|(_, item)| tally(item)).collect()
+    };
+    for second in 0..5 {
+        let number = second as u64;
+        let created = bundle(A, 60 + number, BundleNotice::Created);
+        let events = [created, ltp(number, start.clone()), ltp(number, done.clone())];
+        apply(&mut model, events.map(|event| (second, event)));
+    }
+    assert_eq!(tallies(&model), [(5, 310), (5, 350), (5, 0)], "also where they take turns");
+    assert!(model.log().all(|line| (line.at, line.last) == (at(0), at(4))));
+
+    // Another node, another neighbour, another kind.
+    let received = |from| BundleNotice::Received { from };
+    apply(&mut model, [(5, bundle(B, 1, received(A))), (5, bundle(C, 1, received(A))), (5, bundle(C, 1, received(B)))]);
+    assert_eq!(tallies(&model).len(), 6);
+    let gap = LtpNotice::Retransmitted { bytes: 7, reason: RetransmitReason::Gap };
+    let timer = LtpNotice::Retransmitted { bytes: 7, reason: RetransmitReason::CheckpointTimer };
+    apply(&mut model, [(6, ltp(0, gap.clone())), (6, ltp(1, timer)), (6, ltp(0, gap))]);
+    assert_eq!(tallies(&model)[6..], [(2, 14), (1, 7)]);
+}
+
+#[test]
+fn what_happens_again_much_later_is_told_again() {
+    let mut model = Model::new(&header());
+    let sends = |second| (second, bundle(A, 10, BundleNotice::Created));
+    // Counted from the last time, not from the first.
+    apply(&mut model, [sends(0), sends(50), sends(100), sends(161)]);
+    assert_eq!(model.log().map(|line| line.at).collect::<Vec<_>>(), [at(0), at(161)]);
 }
 
 #[test]
@@ -166,7 +213,7 @@ fn progress_of_all(model: &Model) -> Vec<Progress> {
 #[test]
 fn the_log_stays_short() {
     let mut model = Model::new(&header());
-    apply(&mut model, (0..5000).map(|second| (second, bundle(A, 1, BundleNotice::Created))));
-    assert!(model.log().len() <= 128);
-    assert_eq!(model.log().last().map(|line| line.at), Some(at(4999)));
+    apply(&mut model, (0..5000).map(|hour| (hour * 3600, bundle(A, 1, BundleNotice::Created))));
+    assert_eq!(model.log().len(), 128);
+    assert_eq!(model.log().last().map(|line| line.at), Some(at(4999 * 3600)));
 }

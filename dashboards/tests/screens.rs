@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use farlink_dashboards::keys::Action;
 use farlink_dashboards::{LiveView, Pace, screen};
-use farlink_record::{ChannelInfo, Header, NodeId, NodeInfo, TrafficInfo};
+use farlink_record::{ChannelId, ChannelInfo, Event, Header, NodeId, NodeInfo, Stamped, TrafficInfo};
+use farlink_units::Instant;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 
@@ -74,6 +75,32 @@ fn smallest_and_too_small() {
     assert!(too_small.contains("59 columns and 15 lines"), "{too_small}");
     let too_small = lines(&played(15.0), 60, 14);
     assert!(too_small.contains("60 columns and 14 lines"), "{too_small}");
+}
+
+#[test]
+fn what_is_under_way_is_seen_on_its_way() {
+    let mut view = LiveView::new(&made_up::header(), Pace::Follow);
+    let at = Instant::from_secs_f64;
+    let (there, back) = (ChannelId(2), ChannelId(3));
+    let light_time = farlink_units::Duration::from_secs(100).into();
+    for channel in [there, back] {
+        let event = Event::ContactOpened { channel, until: at(50.0), light_time };
+        view.feed(Stamped { at: at(0.0), event });
+    }
+    // Both ends transmit for ten seconds, the far one a second time once its contact is nearly over.
+    for (channel, start, bytes) in [(there, 0.0, 2_500_000), (back, 0.0, 20_000), (back, 45.0, 2_000)] {
+        let start = at(start);
+        view.feed(Stamped { at: start, event: Event::FrameSent { channel, frame: 0, bytes, start } });
+    }
+    view.feed(Stamped { at: at(50.0), event: Event::ContactClosed { channel: back } });
+    let mut arrows = String::new();
+    for _ in 0..4 {
+        let screen = lines(&view, 120, 30);
+        arrows.extend([screen.lines().next().unwrap(), "\n"]);
+        arrows.extend(screen.lines().skip(3).take(2).flat_map(|line| [line, "\n"]));
+        view.advance(Duration::from_secs(15));
+    }
+    insta::assert_snapshot!(arrows);
 }
 
 #[test]

@@ -33,6 +33,13 @@ pub fn draw(frame: &mut Frame, area: Rect, model: &Model, clock: Clock) {
     }
 }
 
+/// How often something happened, and the sizes together.
+#[derive(Clone, Copy)]
+struct Tally {
+    times: u64,
+    bytes: u64,
+}
+
 fn describe(model: &Model, line: &LogLine, clock: Clock) -> (String, Style) {
     match &line.what {
         LogItem::Losses { channel, cause, frames } => {
@@ -40,11 +47,13 @@ fn describe(model: &Model, line: &LogLine, clock: Clock) -> (String, Style) {
             let name = model.channel_name(*channel);
             (format!("{name} lost {} {noun}: {}", words::count(*frames), cause.as_str()), BAD)
         }
-        LogItem::Event(event) => describe_event(model, event, clock),
+        LogItem::Events { event, times, bytes } => {
+            describe_event(model, event, Tally { times: *times, bytes: *bytes }, clock)
+        }
     }
 }
 
-fn describe_event(model: &Model, event: &Event, clock: Clock) -> (String, Style) {
+fn describe_event(model: &Model, event: &Event, tally: Tally, clock: Clock) -> (String, Style) {
     match event {
         Event::ContactOpened { channel, until, light_time } => {
             let light = words::light_time(Duration::from(*light_time));
@@ -54,10 +63,10 @@ fn describe_event(model: &Model, event: &Event, clock: Clock) -> (String, Style)
         Event::ContactClosed { channel } => (format!("{} closes", model.channel_name(*channel)), WARNING),
         Event::Ltp { node, peer, session, notice } => {
             let (node, peer) = (model.node_name(*node), model.node_name(*peer));
-            describe_ltp(node, peer, *session, notice)
+            describe_ltp(node, peer, *session, notice, tally)
         }
-        Event::Bundle { node, bundle, traffic, bytes, notice } => {
-            let what = name_bundle(model, *traffic, bundle, *bytes);
+        Event::Bundle { node, bundle, traffic, notice, .. } => {
+            let what = name_bundles(model, *traffic, bundle, tally);
             describe_bundle(model, model.node_name(*node), &what, notice)
         }
         Event::Arrived { traffic, bytes, intact, .. } => {
@@ -79,26 +88,34 @@ fn describe_event(model: &Model, event: &Event, clock: Clock) -> (String, Style)
     }
 }
 
-/// A bundle by what it carries, or by its own name if it carries nothing of the traffic.
-fn name_bundle(model: &Model, traffic: Option<TrafficId>, bundle: &str, bytes: u64) -> String {
-    let bytes = words::bytes(bytes);
-    match traffic.and_then(|id| model.header().traffic.get(usize::from(id.0))) {
-        Some(info) => format!("{bytes} of {}", info.name),
-        None => format!("bundle {bundle}, {bytes}"),
+/// Bundles by what they carry; one that carries nothing of the traffic by its own name.
+fn name_bundles(model: &Model, traffic: Option<TrafficId>, bundle: &str, tally: Tally) -> String {
+    let bytes = words::bytes(tally.bytes);
+    let times = words::count(tally.times);
+    let info = traffic.and_then(|id| model.header().traffic.get(usize::from(id.0)));
+    match (info, tally.times) {
+        (Some(info), 1) => format!("{bytes} of {}", info.name),
+        (Some(info), _) => format!("{bytes} of {} in {times} bundles", info.name),
+        (None, 1) => format!("bundle {bundle}, {bytes}"),
+        (None, _) => format!("{times} bundles, {bytes}"),
     }
 }
 
-fn describe_ltp(node: &str, peer: &str, session: Session, notice: &LtpNotice) -> (String, Style) {
-    let session = format!("session {}/{}", session.originator, session.number);
+fn describe_ltp(node: &str, peer: &str, session: Session, notice: &LtpNotice, tally: Tally) -> (String, Style) {
+    let once = tally.times == 1;
+    let (times, bytes) = (words::count(tally.times), words::bytes(tally.bytes));
+    let sessions = match once {
+        true => format!("session {}/{}", session.originator, session.number),
+        false => format!("{times} sessions"),
+    };
     match notice {
-        LtpNotice::BlockStarted { bytes } => {
-            (format!("{node} starts {session} to {peer}: a block of {}", words::bytes(*bytes)), PLAIN)
+        LtpNotice::BlockStarted { .. } => {
+            let blocks = if once { format!("a block of {bytes}") } else { format!("blocks of {bytes} in all") };
+            (format!("{node} starts {sessions} to {peer}: {blocks}"), PLAIN)
         }
-        LtpNotice::BlockAcknowledged => (format!("{node} knows that {peer} has all of {session}"), PLAIN),
-        LtpNotice::RedPartReceived { bytes } => {
-            (format!("{node} has all of {session} from {peer}, {}", words::bytes(*bytes)), PLAIN)
-        }
-        LtpNotice::Retransmitted { bytes, reason } => {
+        LtpNotice::BlockAcknowledged => (format!("{node} knows that {peer} has all of {sessions}"), PLAIN),
+        LtpNotice::RedPartReceived { .. } => (format!("{node} has all of {sessions} from {peer}, {bytes}"), PLAIN),
+        LtpNotice::Retransmitted { reason, .. } => {
             let why = match reason {
                 RetransmitReason::Gap => "a report showed a gap",
                 RetransmitReason::CheckpointTimer => "no report came",
@@ -106,15 +123,17 @@ fn describe_ltp(node: &str, peer: &str, session: Session, notice: &LtpNotice) ->
                 RetransmitReason::RepeatedCheckpoint => "a checkpoint came again",
                 RetransmitReason::CancelTimer => "its cancellation was not acknowledged",
             };
-            let what = match bytes {
+            let what = match tally.bytes {
                 0 => "again".to_owned(),
-                bytes => format!("{} again", words::bytes(*bytes)),
+                _ => format!("{bytes} again"),
             };
-            (format!("{node} sends {what} to {peer} in {session}: {why}"), WARNING)
+            // One session may send again more than once.
+            let how_often = if once { format!("in {sessions}") } else { format!("in {times} turns") };
+            (format!("{node} sends {what} to {peer} {how_often}: {why}"), WARNING)
         }
         LtpNotice::Cancelled { reason, locally } => {
             let who = if *locally { node } else { peer };
-            (format!("{node}: {session} with {peer} cancelled by {who}: {reason}"), BAD)
+            (format!("{node}: {sessions} with {peer} cancelled by {who}: {reason}"), BAD)
         }
     }
 }

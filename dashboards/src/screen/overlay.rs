@@ -22,7 +22,7 @@ pub fn too_small(frame: &mut Frame, area: Rect) {
 pub fn help(frame: &mut Frame, area: Rect) {
     let mut lines: Vec<Line> = HELP.iter().map(|(key, what)| Line::from(format!(" {key:<12} {what}"))).collect();
     lines.push(Line::default());
-    lines.push(Line::from(" ══▶ open   ┄┄▶ closed"));
+    lines.push(Line::from(" ══▶ open   ┄┄▶ closed   ● under way"));
     lines.push(Line::from(" ━ contact  ╍ for a part of the cell  · none  ┃ now"));
     let (width, height) = (56, lines.len() as u16 + 2);
     let at = Rect {

@@ -148,34 +148,42 @@ fn row(model: &Model, start: NodeId, hops: &[(Link, NodeId)], width: usize) -> R
     row
 }
 
+/// An arrow with what is under way on it as dots, where it is: a burst is seen to leave, to travel and to arrive.
 fn draw_arrow(model: &Model, channel: ChannelId, width: usize, forwards: bool) -> (String, Style) {
     let index = usize::from(channel.0);
     let (state, info) = (&model.channels()[index], &model.header().channels[index]);
     let open = state.open_until.is_some();
     let mut labels = Vec::new();
+    let flying = state.counters.in_flight().frames;
     if open {
         let light = state.light_time.map_or_else(String::new, words::light_time);
         let rate = BitRate::from_bps(info.rate_bps).map_or_else(|| "no rate".to_owned(), |rate| rate.to_string());
-        let flying = state.counters.in_flight().frames;
-        if flying > 0 {
-            labels.push(format!(" {light} · {rate} · {} in flight ", words::count(flying)));
-        }
+        // Not how many are in flight: where there are a few at a time, the label would come and go with each.
         labels.push(format!(" {light} · {rate} "));
         labels.push(format!(" {light} "));
     } else {
-        let flying = state.counters.in_flight().frames;
         if flying > 0 {
             labels.push(format!(" closed · {} in flight ", words::count(flying)));
         }
         labels.push(" closed ".to_owned());
     }
-    let shaft = if open { "═" } else { "┄" };
+    let shaft = if open { '═' } else { '┄' };
     // Two strokes on each side and the head.
     let label = labels.into_iter().find(|label| label.chars().count() + 5 <= width).unwrap_or_default();
-    let strokes = width - 1 - label.chars().count();
-    let (before, after) = (strokes / 2, strokes - strokes / 2);
-    let body = format!("{}{label}{}", shaft.repeat(before), shaft.repeat(after));
-    let text = if forwards { format!("{body}▶") } else { format!("◀{body}") };
+    let strokes = width - 1;
+    let label_width = label.chars().count();
+    let before = (strokes - label_width) / 2;
+    let part = |cell: usize| cell as f64 / strokes as f64;
+    // Counted from the left; on the way back, the transmitter is on the right.
+    let has_signal = |cell: usize| {
+        let cell = if forwards { cell } else { strokes - 1 - cell };
+        let light_time = state.light_time.unwrap_or_default();
+        flying > 0 && state.flight.is_between(model.now(), light_time, part(cell), part(cell + 1))
+    };
+    let stroke = |cell| if has_signal(cell) { '●' } else { shaft };
+    let left: String = (0..before).map(stroke).collect();
+    let right: String = (before + label_width..strokes).map(stroke).collect();
+    let text = if forwards { format!("{left}{label}{right}▶") } else { format!("◀{left}{label}{right}") };
     (text, if open { OPEN } else { DIM })
 }
 
