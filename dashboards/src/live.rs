@@ -2,9 +2,9 @@
 
 use std::io::{self, IsTerminal};
 use std::panic;
-use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
+use std::sync::{Arc, Once};
 use std::thread;
 use std::time::{Duration as Span, Instant as Moment};
 
@@ -121,16 +121,18 @@ impl LiveView {
 /// # Errors
 /// Whatever the terminal reports. `events` is then dropped, so that sending fails.
 pub fn run(header: &Header, events: Receiver<Stamped>, pace: Pace, stop: &AtomicBool) -> io::Result<Outcome> {
-    let done = AtomicBool::new(false);
+    let done = Arc::new(AtomicBool::new(false));
     let drain = AtomicBool::new(false);
     let (inputs, input) = mpsc::sync_channel(64);
     thread::scope(|scope| {
-        // The threads below end once this is set, and the scope waits for them: it must be set on every way out.
+        // The threads below end once this is set: it must be set on every way out.
         let _finally = SetOnDrop(&done);
         let terminal = Terminal::open()?;
         let event_inputs = inputs.clone();
         scope.spawn(|| forward_events(events, event_inputs, &done, &drain));
-        scope.spawn(|| forward_keys(inputs, &done));
+        let until = done.clone();
+        // Nobody waits for this one: if the terminal has gone away, the read in it may never return.
+        thread::spawn(move || forward_keys(inputs, &until));
         let outcome = show(terminal, header, &input, pace, stop)?;
         if outcome == Outcome::Interrupted {
             stop.store(true, Ordering::SeqCst);
@@ -191,7 +193,7 @@ fn show(
         let (advanced, changed) = view.advance(now - last_advance);
         last_advance = now;
         dirty |= changed;
-        let stopped = stop.load(Ordering::SeqCst) && !view.playback().run_has_ended();
+        let stopped = stop.load(Ordering::SeqCst);
         if flow == Flow::Leave || advanced == Flow::Leave || stopped {
             terminal.close()?;
             return Ok(view.outcome());

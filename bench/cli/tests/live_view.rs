@@ -119,3 +119,30 @@ fn headless_in_a_terminal_prints_lines() {
     let screen = terminal.wait_for("EXIT");
     assert!(screen.contains("EXIT 0") && screen.contains("image: arrived"), "{screen}");
 }
+
+#[test]
+fn a_terminal_that_goes_away_ends_the_run_and_leaves_no_process_behind() {
+    for clock in ["virtual", "wall"] {
+        let temp = tempfile::tempdir().unwrap();
+        let out = temp.path().join("run");
+        let pid_file = temp.path().join("pid");
+        let scenario = fixture("scenarios/mars-relay.yaml");
+        let command = format!(
+            "echo $$ > {}; exec {FARLINK} run {} --out {} --clock {clock}",
+            pid_file.display(),
+            scenario.display(),
+            out.display()
+        );
+        let terminal = Terminal::open(&format!("gone-{clock}"), 100, 30, &command);
+        terminal.wait_for("mars-relay");
+        let pid = std::fs::read_to_string(&pid_file).unwrap().trim().to_owned();
+        terminal.tmux(&["kill-server"]);
+        let process = Path::new("/proc").join(&pid);
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while process.exists() {
+            assert!(Instant::now() < deadline, "process {pid} goes on without its terminal ({clock})");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        assert_eq!(results(&out).interrupted, clock == "wall");
+    }
+}

@@ -35,7 +35,7 @@ pub struct RunArguments {
     /// Send this file instead of the scenario's own; NAME=PATH where the scenario sends several.
     #[arg(long, value_name = "PATH")]
     payload: Option<PathBuf>,
-    /// Folder for the recording, the capture, the results and the delivered files [default: runs/<scenario>-<time>].
+    /// Folder for the recording, the capture, the results and the delivered files [default: runs/SCENARIO-TIME].
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// `virtual` jumps from event to event, `wall` runs in real time, `wall:600` six hundred times as fast.
