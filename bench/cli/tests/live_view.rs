@@ -70,7 +70,7 @@ fn run_command(out: &Path, more: &str) -> String {
     let scenario = fixture("scenarios/mars-relay.yaml");
     // The shell stays, so that what is left on the screen can be read.
     format!(
-        "{FARLINK} run {} --out {} {more}; echo EXIT $?; stty -a | tr ' ;' '\\n' | grep -x -e echo -e -echo; sleep 300",
+        "{FARLINK} run {} --out {} {more}; echo EXIT $?; stty -a | tr ' ;' '\\n' | grep -x -e echo -e -echo; echo DONE; sleep 300",
         scenario.display(),
         out.display()
     )
@@ -88,7 +88,7 @@ fn a_newcomer_watches_the_file_cross_and_then_reads_the_verdicts() {
     terminal.press("End");
     terminal.wait_for("arrived intact");
     terminal.press("q");
-    let screen = terminal.wait_for("EXIT");
+    let screen = terminal.wait_for("DONE");
     assert!(screen.contains("EXIT 0"), "{screen}");
     assert!(screen.contains("traffic/image.arrives") && screen.contains("recording"), "the summary follows:\n{screen}");
     assert!(screen.lines().any(|l| l.trim() == "echo"), "the terminal echoes again:\n{screen}");
@@ -103,7 +103,7 @@ fn ctrl_c_in_the_middle_gives_the_terminal_back_and_keeps_what_there_is() {
     terminal.wait_for("mars-relay");
     terminal.wait_for("image");
     terminal.press("C-c");
-    let screen = terminal.wait_for("EXIT");
+    let screen = terminal.wait_for("DONE");
     assert!(screen.contains("EXIT 2") && screen.contains("interrupted at"), "{screen}");
     assert!(screen.lines().any(|l| l.trim() == "echo"), "the terminal echoes again:\n{screen}");
     let results = results(&out);
@@ -116,7 +116,7 @@ fn ctrl_c_in_the_middle_gives_the_terminal_back_and_keeps_what_there_is() {
 fn headless_in_a_terminal_prints_lines() {
     let temp = tempfile::tempdir().unwrap();
     let terminal = Terminal::open("headless", 120, 100, &run_command(&temp.path().join("run"), "--headless"));
-    let screen = terminal.wait_for("EXIT");
+    let screen = terminal.wait_for("DONE");
     assert!(screen.contains("EXIT 0") && screen.contains("image: arrived"), "{screen}");
 }
 

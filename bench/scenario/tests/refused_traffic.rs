@@ -40,12 +40,14 @@ fn ends_and_routes() {
             &["no node `earth`", "`lander`, `orbiter` or `station`"],
         ),
         No("from: lander, to: station", "from: lander, to: ^lander", &["`lander` sends to itself"]),
-        No(
-            "from: lander, to: station",
-            "from: station, to: ^lander",
-            &["no links lead from `station` to `lander`", "add a link"],
-        ),
     ]);
+    let apart = edited("from: lander, to: station", "from: lander, to: lone");
+    let apart = apart.replace("nodes:\n", "nodes:\n  lone: { eid: \"ipn:40.0\" }\n");
+    let error = read(&apart).unwrap_err();
+    assert_eq!(error.problems().len(), 1, "{error}");
+    let problem = &error.problems()[0];
+    assert_eq!(problem.message, "no links lead from `lander` to `lone`");
+    assert_eq!((problem.position.unwrap().line, problem.help.as_deref()), (25, Some("add a link")));
     let item =
         r#"image: { from: lander, to: station, text: "a picture", at: 1 h, bundle_size: 64 KiB, lifetime: 24 h }"#;
     refuse(&[
