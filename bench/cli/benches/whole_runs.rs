@@ -5,6 +5,7 @@
 #![allow(missing_docs)]
 
 use std::fs;
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -23,16 +24,18 @@ fn fixture(path: &str) -> String {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures").join(path).display().to_string()
 }
 
-/// 100 MB that do not compress and are the same every time.
-fn write_payload(path: &Path) {
+/// 100 MB that do not compress and are the same every time. Written piece by piece: a process that is large itself would pass
+/// its size on to what it starts, as the system counts it.
+fn write_payload(path: &Path) -> io::Result<()> {
     let mut state: u64 = 0x9e37_79b9_7f4a_7c15;
-    let words = (0..12_500_000).flat_map(|_| {
+    let mut out = BufWriter::new(fs::File::create(path)?);
+    for _ in 0..12_500_000 {
         state ^= state << 13;
         state ^= state >> 7;
         state ^= state << 17;
-        state.to_le_bytes()
-    });
-    fs::write(path, words.collect::<Vec<u8>>()).expect("the payload can be written");
+        out.write_all(&state.to_le_bytes())?;
+    }
+    out.flush()
 }
 
 fn run(arguments: &[String], out: &PathBuf) -> Duration {
@@ -64,7 +67,7 @@ fn main() {
     let scratch = std::env::temp_dir().join(format!("farlink-whole-runs-{}", std::process::id()));
     fs::create_dir_all(&scratch).expect("a scratch folder can be made");
     let payload = scratch.join("payload.bin");
-    write_payload(&payload);
+    write_payload(&payload).expect("the payload can be written");
     let cases = [
         Case { name: "mars-relay: 24 hours, 2 MB", goal: "5 s", arguments: vec![fixture("scenarios/mars-relay.yaml")] },
         Case {
