@@ -505,7 +505,7 @@ mod tests {
         assert!(matches!("1e40 d".parse::<Duration>(), Err(QuantityError::OutOfRange { .. })));
         assert!(matches!("1e999 s".parse::<Duration>(), Err(QuantityError::OutOfRange { .. })));
         for text in ["", "s", "fast", "-", ".", "1..2 s", "NaN s", "99999999999999999999999999999999 s"] {
-            assert!("".parse::<Duration>().is_err() && text.parse::<Duration>().is_err(), "{text}");
+            assert!(text.parse::<Duration>().is_err(), "{text}");
         }
         assert!("1.1".parse::<Ratio>().is_err() && "1e-6 s".parse::<Ratio>().is_err());
         assert_eq!("1e-6".parse::<Ratio>().unwrap().get(), 1e-6);
