@@ -3,8 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// How urgent a bundle is. RFC 9171 has no class of service; these are the three of RFC 5050 §4.2, which contact plans and
-/// convergence layers still tell apart. What is urgent goes first.
+/// How urgent a bundle is. RFC 9171 has no class of service; these are the three of RFC 5050 §4.2 and of the DTN
+/// architecture draft of 2002 (section 4.3), which contact plans and convergence layers still tell apart.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Class {
     /// Least effort: goes when nothing else waits.
@@ -19,6 +19,20 @@ pub enum Class {
 impl Class {
     /// All classes, the least urgent first.
     pub const ALL: [Class; 3] = [Class::Bulk, Class::Normal, Class::Expedited];
+
+    /// 0, 1 or 2: the class-of-service number of RFC 5050 and of the quality-of-service block.
+    pub const fn number(self) -> u64 {
+        match self {
+            Class::Bulk => 0,
+            Class::Normal => 1,
+            Class::Expedited => 2,
+        }
+    }
+
+    /// The class of a number; what is above 2 has no meaning.
+    pub fn from_number(number: u64) -> Option<Self> {
+        Class::ALL.into_iter().find(|class| class.number() == number)
+    }
 }
 
 /// `bulk`, `normal` or `expedited`.
@@ -54,6 +68,7 @@ mod tests {
         assert!(Class::Bulk < Class::Normal && Class::Normal < Class::Expedited);
         for class in Class::ALL {
             assert_eq!(class.to_string().parse(), Ok(class));
+            assert_eq!(Class::from_number(class.number()), Some(class));
         }
     }
 

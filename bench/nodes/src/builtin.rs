@@ -3,14 +3,15 @@
 use std::collections::{HashMap, VecDeque};
 
 use bytes::Bytes;
-use farlink_engine::bp::{self, Agent, BundleId, Handle, Transmission, TransmitError};
+use farlink_engine::bp::{self, Agent, BundleId, Failure, Handle, Refusal, Registration, Transmission, TransmitError};
 use farlink_engine::ltp::{self, Block, Cue, Engine, PathInfo, PeerConfig};
+use farlink_engine::routing::{EidPattern, StaticRoute};
 use farlink_engine::schedule::Schedule;
 use farlink_link::Node;
 use farlink_record::{BundleNotice, ChannelId, Event, LtpNotice, NodeId, RetransmitReason, Session, TrafficId};
 use farlink_units::Instant;
 use farlink_wire::bpv7::{Eid, StatusReport};
-use farlink_wire::ltp::SessionId;
+use farlink_wire::ltp::{CancelReason, SessionId};
 
 /// What a node is told once.
 #[derive(Clone, Debug)]
@@ -113,20 +114,20 @@ impl BuiltinNode {
     /// A node that has not heard of the time yet; its contacts begin with the first [`Node::handle_timeout`].
     pub fn new(config: Config) -> Self {
         let mut agent = Agent::new(bp::Config {
-            node: config.number,
             dtn_time_at_zero_ms: config.dtn_time_at_zero_ms,
             storage_limit: config.storage_limit,
-            hop_limit: 32,
             status_reports: config.status_reports,
+            ..bp::Config::new(Eid::ipn(config.number, 0))
         });
         for service in &config.services {
-            agent.register(*service);
+            // Service 0 is the administrative endpoint, which is there anyway.
+            let _ = agent.register(Eid::ipn(config.number, *service), Registration::ACTIVE);
         }
-        for (destination, next_hop) in &config.routes {
-            agent.add_route(*destination, *next_hop);
-        }
-        if let Some(next_hop) = config.default_route {
-            agent.set_default_route(next_hop);
+        let routes = config.routes.iter().map(|(to, via)| (EidPattern::IpnNode(*to), *via));
+        for (to, via) in routes.chain(config.default_route.map(|via| (EidPattern::Any, via))) {
+            let route = StaticRoute { to, via: Eid::ipn(via, 0), metric: 0 };
+            let added = agent.add_route(route);
+            debug_assert!(added.is_ok(), "a bench has fewer nodes than a table holds routes");
         }
         let mut engine = Engine::new(ltp::Config::new(config.number, config.seed));
         let start = Instant::from_nanos(i64::MIN);
@@ -266,7 +267,10 @@ impl BuiltinNode {
         let (session, peer, told) = match notice {
             ltp::Notice::RedPart { session, peer, data, .. } => {
                 self.ltp_event(session, peer, LtpNotice::RedPartReceived { bytes: data.len() as u64 });
-                self.agent.receive(now, peer, &data);
+                if self.agent.receive(now, &Eid::ipn(peer, 0), &data, Refusal::Possible).is_err() {
+                    // The report that acknowledges the block has not left yet: the sender keeps the bundle.
+                    self.engine.cancel(now, session);
+                }
                 return;
             }
             ltp::Notice::TransmissionCompleted { session, peer } => {
@@ -277,7 +281,7 @@ impl BuiltinNode {
             }
             ltp::Notice::TransmissionCancelled { session, peer, reason, locally } => {
                 if let Some(handle) = self.conclude(session) {
-                    self.agent.forwarding_failed(now, handle);
+                    self.agent.forwarding_failed(now, handle, failure(reason, locally));
                 }
                 (session, peer, LtpNotice::Cancelled { reason: reason.mnemonic().to_string(), locally })
             }
@@ -307,7 +311,7 @@ impl BuiltinNode {
     /// together, and that is told.
     fn green_segment(&mut self, now: Instant, session: SessionId, peer: u64, offset: u64, ends: bool, data: &Bytes) {
         if offset == 0 && ends {
-            self.agent.receive(now, peer, data);
+            let _ = self.agent.receive(now, &Eid::ipn(peer, 0), data, Refusal::Impossible);
             return;
         }
         let reason =
@@ -327,20 +331,24 @@ impl BuiltinNode {
     fn bundle_notice(&mut self, now: Instant, notice: bp::Notice) {
         let (id, bytes, told) = match notice {
             bp::Notice::Created { id, bytes } => (id, bytes, BundleNotice::Created),
-            bp::Notice::Received { id, bytes, from } => match self.node_id(from) {
+            bp::Notice::Received { id, bytes, from } => match self.place_of(&from) {
                 Some(from) => (id, bytes, BundleNotice::Received { from }),
                 None => return,
             },
+            bp::Notice::Refused { id, bytes, cause, .. } => {
+                (id, bytes, BundleNotice::Refused { reason: cause.to_string() })
+            }
             bp::Notice::Duplicate { id, bytes } => (id, bytes, BundleNotice::Duplicate),
-            bp::Notice::Forwarded { id, bytes, to } => match self.node_id(to) {
+            bp::Notice::Forwarded { id, bytes, to } => match self.place_of(&to) {
                 Some(to) => (id, bytes, BundleNotice::Forwarded { to }),
                 None => return,
             },
-            bp::Notice::Delivered { id, destination, payload } => {
-                let bytes = payload.iter().map(|p| p.len() as u64).sum();
-                self.deliveries.push_back(Delivery { id: id.clone(), destination, payload });
-                (id, bytes, BundleNotice::Delivered)
+            bp::Notice::Delivery { handle, id, destination, payload } => {
+                self.deliveries.push_back(Delivery { id, destination, payload });
+                self.agent.delivered(now, handle);
+                return;
             }
+            bp::Notice::Delivered { id, bytes } => (id, bytes, BundleNotice::Delivered),
             bp::Notice::Deleted { id, bytes, reason } => {
                 (id, bytes, BundleNotice::Deleted { reason: reason.as_str().to_string() })
             }
@@ -383,6 +391,10 @@ impl BuiltinNode {
         self.events.push_back(Event::Bundle { node: self.id, bundle: id.to_string(), traffic, bytes, notice: told });
     }
 
+    fn place_of(&self, node: &Eid) -> Option<NodeId> {
+        self.node_id(node.node()?)
+    }
+
     fn node_id(&self, number: u64) -> Option<NodeId> {
         self.peers.iter().find(|p| p.neighbour.number == number).map(|p| p.neighbour.id)
     }
@@ -412,7 +424,7 @@ impl Node for BuiltinNode {
         // A bundle stays with the agent until it can begin to leave: what expires meanwhile is not sent.
         if room >= PeerConfig::MIN_SEGMENT_SIZE
             && !self.engine.has_unsent_blocks(number)
-            && let Some(outgoing) = self.agent.poll_forward(now, number)
+            && let Some(outgoing) = self.agent.poll_forward(now, &Eid::ipn(number, 0))
         {
             self.send_block(now, number, outgoing.handle, outgoing.block);
         }
@@ -446,7 +458,16 @@ impl BuiltinNode {
                 self.sessions.insert(handle, session);
                 self.ltp_event(session, peer, LtpNotice::BlockStarted { bytes: length });
             }
-            Err(_) => self.agent.forwarding_failed(now, handle),
+            Err(_) => self.agent.forwarding_failed(now, handle, Failure::NoResources),
         }
+    }
+}
+
+/// What the end of a session that sent a bundle says about the neighbour.
+fn failure(reason: CancelReason, locally: bool) -> Failure {
+    match reason {
+        CancelReason::SystemError if !locally => Failure::NoResources,
+        CancelReason::RetransmissionLimit | CancelReason::RetransmissionCycles => Failure::Link,
+        _ => Failure::Rejected,
     }
 }

@@ -10,7 +10,7 @@ use farlink_link::{Bench, Channel, ChannelConfig, Contacts, Damaged, Node};
 use farlink_nodes::builtin::{BuiltinNode, Config, Neighbour};
 use farlink_record::{BundleNotice, ChannelId, Event, LtpNotice, NodeId, Stamped};
 use farlink_units::{BitRate, Duration, Instant};
-use farlink_wire::bpv7::{BundleFlags, Eid};
+use farlink_wire::bpv7::Eid;
 
 /// Contacts in seconds.
 type Contact = (i64, i64);
@@ -56,13 +56,8 @@ fn node(me: u64, other: u64, transmit: Schedule, receive: Schedule) -> BuiltinNo
 
 fn to_peer(bytes: usize, lifetime: i64) -> Transmission {
     Transmission {
-        destination: Eid::ipn(2, 1),
-        service: 1,
-        report_to: Eid::None,
-        flags: BundleFlags(0),
         lifetime: Duration::from_secs(lifetime),
-        payload: Bytes::from(vec![7; bytes]),
-        max_payload: None,
+        ..Transmission::new(Eid::ipn(1, 1), Eid::ipn(2, 1), Bytes::from(vec![7; bytes]))
     }
 }
 

@@ -161,13 +161,15 @@ fn sendings(scenario: &Scenario) -> Result<Vec<Sending>, PrepareError> {
             report: traffic.report_delivery,
             arrives_by: traffic.arrives_by.map(|by| Instant::ZERO + by),
             transmission: Transmission {
-                destination: Eid::ipn(scenario.nodes[traffic.to].node_number, APPLICATION),
-                service: APPLICATION,
                 report_to: Eid::ipn(sender.node_number, 0),
                 flags,
                 lifetime: traffic.lifetime,
-                payload,
                 max_payload: usize::try_from(traffic.bundle_size.bytes()).ok(),
+                ..Transmission::new(
+                    Eid::ipn(sender.node_number, APPLICATION),
+                    Eid::ipn(scenario.nodes[traffic.to].node_number, APPLICATION),
+                    payload,
+                )
             },
         })
     };

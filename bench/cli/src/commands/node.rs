@@ -215,14 +215,13 @@ pub fn node(arguments: &NodeArguments) -> Ending {
         errand.total = payload.len() as u64;
         say!("sending {} bytes to {to}, SHA-256 {}", payload.len(), hex(&Sha256::digest(&payload)));
         let reports = BundleFlags::REPORT_DELIVERY | BundleFlags::STATUS_TIME_REQUESTED;
+        let service = arguments.service.first().copied().unwrap_or(1);
         let transmission = Transmission {
-            destination: to.clone(),
-            service: arguments.service.first().copied().unwrap_or(1),
             report_to: Eid::ipn(arguments.eid, 0),
             flags: if arguments.report { reports } else { BundleFlags(0) },
             lifetime: arguments.lifetime,
-            payload: payload.into(),
             max_payload: usize::try_from(arguments.bundle_size.bytes()).ok(),
+            ..Transmission::new(Eid::ipn(arguments.eid, service), to.clone(), payload.into())
         };
         let now = running.now();
         match running.node().transmit(now, transmission, None) {

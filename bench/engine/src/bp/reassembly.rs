@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use farlink_wire::bpv7::{BundleFlags, Fragment, PrimaryBlock};
 
-use super::store::{BUNDLE_OVERHEAD, Expiry};
+use super::Handle;
+use super::store::Expiry;
 use crate::ranges::RangeSet;
 
 #[derive(Debug)]
@@ -17,6 +18,8 @@ pub(super) struct Reassembly {
     /// Material extents by offset; they do not overlap.
     pieces: BTreeMap<u64, Bytes>,
     held: RangeSet,
+    /// The fragments in the store.
+    pub(super) parts: Vec<Handle>,
 }
 
 impl Reassembly {
@@ -25,7 +28,7 @@ impl Reassembly {
         let flags = BundleFlags(first.flags.0 & !BundleFlags::IS_FRAGMENT.0);
         let primary = PrimaryBlock { flags, fragment: None, ..first.clone() };
         let total = fragment.total_length;
-        Reassembly { primary, total, expiry, pieces: BTreeMap::new(), held: RangeSet::new() }
+        Reassembly { primary, total, expiry, pieces: BTreeMap::new(), held: RangeSet::new(), parts: Vec::new() }
     }
 
     /// Whether a fragment is of the same length of data as the ones before.
@@ -33,23 +36,26 @@ impl Reassembly {
         self.total == fragment.total_length
     }
 
-    /// Takes the material extents of a fragment that agrees and ends within the whole.
-    pub(super) fn add(&mut self, fragment: Fragment, payload: &Bytes) {
+    /// Takes the material extents of a fragment that agrees and ends within the whole. `false` if it has none, and is of no
+    /// use.
+    pub(super) fn add(&mut self, handle: Handle, fragment: Fragment, payload: &Bytes) -> bool {
         let end = fragment.offset + payload.len() as u64;
-        for gap in self.held.gaps(fragment.offset..end) {
+        let gaps = self.held.gaps(fragment.offset..end);
+        // The only fragment of an empty unit fills nothing and is needed all the same.
+        if gaps.is_empty() && !(self.total == 0 && self.parts.is_empty()) {
+            return false;
+        }
+        for gap in gaps {
             let piece = payload.slice((gap.start - fragment.offset) as usize..(gap.end - fragment.offset) as usize);
             self.pieces.insert(gap.start, piece);
             self.held.insert(gap);
         }
+        self.parts.push(handle);
+        true
     }
 
     pub(super) fn is_whole(&self) -> bool {
         self.held.covers(&(0..self.total))
-    }
-
-    /// What it counts against the limit of the store: each piece as much as the bundle that brought it.
-    pub(super) fn footprint(&self) -> u64 {
-        self.held_bytes() + BUNDLE_OVERHEAD * (self.pieces.len() as u64).max(1)
     }
 
     pub(super) fn held_bytes(&self) -> u64 {
@@ -64,7 +70,7 @@ impl Reassembly {
         self.expiry
     }
 
-    pub(super) fn finish(self) -> (PrimaryBlock, Vec<Bytes>) {
-        (self.primary, self.pieces.into_values().collect())
+    pub(super) fn finish(self) -> (PrimaryBlock, Vec<Bytes>, Vec<Handle>, Expiry) {
+        (self.primary, self.pieces.into_values().collect(), self.parts, self.expiry)
     }
 }

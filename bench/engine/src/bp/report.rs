@@ -6,6 +6,7 @@ use farlink_wire::bpv7::{
 };
 
 use super::Agent;
+use crate::class::Class;
 
 /// What a status report asserts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,12 +54,12 @@ impl Agent {
             flags: BundleFlags::IS_ADMIN_RECORD,
             crc: CrcType::Crc32c,
             destination: about.report_to.clone(),
-            source: self.node_id(),
+            source: self.node_id().clone(),
             report_to: Eid::None,
             creation: self.creation_timestamp(now),
             lifetime_ms: about.lifetime_ms,
             fragment: None,
         };
-        self.originate(now, primary, record.emit().into());
+        self.originate(now, primary, Class::Normal, record.emit().into());
     }
 }

@@ -5,11 +5,13 @@ use std::collections::BTreeSet;
 use bytes::Bytes;
 use farlink_units::{Duration, Instant};
 use farlink_wire::bpv7::{
-    BlockFlags, Bundle, BundleAge, CanonicalBlock, CrcType, Eid, Extension, HopCount, PreviousNode, PrimaryBlock,
-    ReasonCode, block_type,
+    BlockFlags, Bundle, BundleAge, BundleFlags, CanonicalBlock, CrcType, Eid, Extension, Fragment, HopCount,
+    PreviousNode, PrimaryBlock, QualityOfService, ReasonCode, block_type,
 };
 
-use super::{BundleId, bundle_id};
+use super::BundleId;
+use super::forwarding::Chosen;
+use crate::class::Class;
 use crate::ltp::Block;
 
 /// What a bundle costs the store besides its payload and extension blocks: primary block, queue and table entries. Without
@@ -21,6 +23,19 @@ const BLOCK_OVERHEAD: u64 = 64;
 /// Lifetimes go up to 2^64 ms, and nothing may stay for ever because a neighbour says so.
 const LONGEST_STAY: Duration = Duration::from_secs(365 * 86_400);
 
+/// Where a bundle in the store is on its way.
+#[derive(Debug)]
+pub(super) enum Place {
+    /// In the queue of a next hop.
+    Queued(Chosen),
+    /// The convergence layer has it and has not said yet how that ended.
+    InTransit(Chosen),
+    /// Waits before it is tried again.
+    Paused,
+    /// Part of application data for an endpoint here.
+    Part,
+}
+
 #[derive(Debug)]
 pub(super) struct Stored {
     pub(super) primary: PrimaryBlock,
@@ -31,10 +46,12 @@ pub(super) struct Stored {
     pub(super) payload_crc: CrcType,
     pub(super) arrived: Instant,
     pub(super) expiry: Expiry,
-    pub(super) next_hop: u64,
-    /// Whether the convergence layer has it and has not said yet how that ended.
-    pub(super) in_transit: bool,
-    pub(super) failed_attempts: u32,
+    pub(super) class: Class,
+    pub(super) place: Place,
+    /// How often a neighbour has not wanted it.
+    pub(super) rejections: u32,
+    /// How often in a row it has been told to wait.
+    pub(super) pauses: u32,
 }
 
 /// When a bundle is deleted if it is still here, and the reason to give (§5.5).
@@ -62,18 +79,36 @@ pub(super) fn footprint(payload: u64, extensions: &[CanonicalBlock<'_>]) -> u64 
     BUNDLE_OVERHEAD + payload + extensions.iter().map(|b| BLOCK_OVERHEAD + b.data.len() as u64).sum::<u64>()
 }
 
-/// The Hop Count block of a bundle that starts here.
-pub(super) fn first_hop_count(limit: u64) -> CanonicalBlock<'static> {
-    new_block(block_type::HOP_COUNT, 2, HopCount { limit, count: 0 }.emit())
+/// The extension blocks of a bundle that starts here: a Hop Count always, a Bundle Age where the node has no clock (§4.4.2),
+/// and the class unless it is the normal one.
+pub(super) fn first_extensions(hop_limit: u64, has_clock: bool, class: Class) -> Vec<CanonicalBlock<'static>> {
+    let mut blocks = vec![new_block(block_type::HOP_COUNT, 2, HopCount { limit: hop_limit, count: 0 }.emit())];
+    if !has_clock {
+        blocks.push(new_block(block_type::BUNDLE_AGE, 3, BundleAge(0).emit()));
+    }
+    if class != Class::Normal {
+        let quality = QualityOfService { flags: 0, class: class.number(), ordinal: 0, label: 0 };
+        let mut block = new_block(block_type::QUALITY_OF_SERVICE, 4, quality.emit());
+        block.flags = BlockFlags::MUST_REPLICATE;
+        blocks.push(block);
+    }
+    blocks
 }
 
 fn new_block(block_type: u64, number: u64, data: Vec<u8>) -> CanonicalBlock<'static> {
     CanonicalBlock { block_type, number, flags: BlockFlags(0), crc: CrcType::Crc16, data: data.into() }
 }
 
+/// The class that a bundle says it is of; normal if it says nothing that is understood.
+pub(super) fn class_of(extensions: &[CanonicalBlock<'_>]) -> Class {
+    let block = extensions.iter().find(|b| b.block_type == block_type::QUALITY_OF_SERVICE);
+    let quality = block.and_then(|b| QualityOfService::parse(&b.data).ok());
+    quality.and_then(|q| Class::from_number(q.class)).unwrap_or_default()
+}
+
 impl Stored {
     pub(super) fn id(&self) -> BundleId {
-        bundle_id(&self.primary, self.payload_length())
+        BundleId::of(&self.primary, self.payload_length())
     }
 
     pub(super) fn payload_length(&self) -> u64 {
@@ -91,10 +126,10 @@ impl Stored {
     }
 
     /// The bundle as it leaves node `here` now (§5.4 step 4, §4.4).
-    pub(super) fn encode(&self, now: Instant, here: Eid) -> Block {
-        let starts_here = self.primary.source.node() == here.node();
+    pub(super) fn encode(&self, now: Instant, here: &Eid) -> Block {
+        let starts_here = self.primary.source.node_id().as_ref() == Some(here);
         let waited_ms = u64::try_from(now.saturating_since(self.arrived).as_millis()).unwrap_or(0);
-        let previous_node = PreviousNode(here).emit();
+        let previous_node = PreviousNode(here.clone()).emit();
         let mut blocks = Vec::with_capacity(self.extensions.len() + 2);
         let mut replaced = false;
         for block in &self.extensions {
@@ -119,6 +154,15 @@ impl Stored {
             let number = (2..).find(|n| !taken.contains(n)).unwrap_or(2);
             blocks.insert(0, new_block(block_type::PREVIOUS_NODE, number, previous_node));
         }
+        self.encode_with(blocks)
+    }
+
+    /// The bundle as it came.
+    pub(super) fn record(&self) -> Block {
+        self.encode_with(self.extensions.clone())
+    }
+
+    fn encode_with<'a>(&'a self, mut blocks: Vec<CanonicalBlock<'a>>) -> Block {
         blocks.push(CanonicalBlock {
             block_type: block_type::PAYLOAD,
             number: 1,
@@ -128,5 +172,48 @@ impl Stored {
         });
         let (head, tail) = Bundle { primary: self.primary.clone(), blocks }.emit_around_payload();
         Block::new([head.into(), self.payload.clone(), tail.into()])
+    }
+
+    pub(super) fn must_not_fragment(&self) -> bool {
+        self.primary.flags.contains(BundleFlags::MUST_NOT_FRAGMENT) || self.primary.source == Eid::None
+    }
+
+    /// Cuts the bundle in fragments with payloads of at most `piece` bytes (§5.8).
+    ///
+    /// The fragment that holds the first byte keeps every extension block; the others keep those whose flag says so, and
+    /// the hop count and the age: without them a fragment could circle for ever, or never expire.
+    pub(super) fn fragments(&self, piece: usize) -> Vec<Stored> {
+        let length = self.payload.len();
+        let (base, total_length) = match self.primary.fragment {
+            Some(fragment) => (fragment.offset, fragment.total_length),
+            None => (0, length as u64),
+        };
+        let follows = |block: &&CanonicalBlock<'static>| {
+            block.flags.contains(BlockFlags::MUST_REPLICATE)
+                || matches!(block.block_type, block_type::HOP_COUNT | block_type::BUNDLE_AGE)
+        };
+        (0..length)
+            .step_by(piece.max(1))
+            .map(|offset| Stored {
+                primary: PrimaryBlock {
+                    flags: self.primary.flags | BundleFlags::IS_FRAGMENT,
+                    fragment: Some(Fragment { offset: base + offset as u64, total_length }),
+                    ..self.primary.clone()
+                },
+                extensions: match offset {
+                    0 => self.extensions.clone(),
+                    _ => self.extensions.iter().filter(follows).cloned().collect(),
+                },
+                payload: self.payload.slice(offset..length.min(offset + piece.max(1))),
+                payload_flags: self.payload_flags,
+                payload_crc: self.payload_crc,
+                arrived: self.arrived,
+                expiry: self.expiry,
+                class: self.class,
+                place: Place::Paused,
+                rejections: 0,
+                pauses: 0,
+            })
+            .collect()
     }
 }

@@ -14,6 +14,8 @@ pub mod block_type {
     pub const BUNDLE_AGE: u64 = 7;
     /// How often it was forwarded, and may be (section 4.4.3).
     pub const HOP_COUNT: u64 = 10;
+    /// The class that a bundle is forwarded in. From the range for private use; ION writes and reads it so.
+    pub const QUALITY_OF_SERVICE: u64 = 193;
 }
 
 /// Block processing control flags (section 4.2.4). Bits without a name here survive parsing and emitting.

@@ -37,6 +37,21 @@ impl Eid {
         }
     }
 
+    /// The ID of the node that the endpoint is at, which is that of its administrative endpoint (section 4.2.5.2):
+    /// `ipn:10.0` of `ipn:10.1`, `dtn://node/` of `dtn://node/app`. `dtn:none` and groups (`dtn://node/~group`) are at no
+    /// one node.
+    pub fn node_id(&self) -> Option<Eid> {
+        match self {
+            Eid::None => None,
+            Eid::Ipn { node, .. } => Some(Eid::ipn(*node, 0)),
+            Eid::Dtn(ssp) => {
+                let end = 3 + ssp.get(2..)?.find('/')?;
+                let demux = &ssp[end..];
+                (!demux.starts_with('~')).then(|| Eid::Dtn(ssp[..end].to_owned()))
+            }
+        }
+    }
+
     pub(super) fn read(reader: &mut Reader<'_>, field: &'static str) -> Result<Self, BundleError> {
         reader.array_of(2, field)?;
         let at = reader.at;
@@ -196,6 +211,16 @@ mod tests {
             assert_eq!(eid.to_string(), uri);
         }
         assert_eq!("ipn:977000.100.1".parse(), Ok(Eid::ipn(977_000 << 32 | 100, 1)));
+    }
+
+    #[test]
+    fn an_endpoint_is_at_a_node() {
+        let node_of = |uri: &str| uri.parse::<Eid>().unwrap().node_id().map(|id| id.to_string());
+        assert_eq!(node_of("ipn:10.1").as_deref(), Some("ipn:10.0"));
+        assert_eq!(node_of("dtn://node/app/x").as_deref(), Some("dtn://node/"));
+        assert_eq!(node_of("dtn://node/").as_deref(), Some("dtn://node/"));
+        assert_eq!(node_of("dtn://node/~group"), None);
+        assert_eq!(node_of("dtn:none"), None);
     }
 
     #[test]

@@ -60,6 +60,6 @@ pub use bundle::Bundle;
 pub use crc::CrcType;
 pub use eid::{Eid, EidSyntaxError};
 pub use error::BundleError;
-pub use extension::{BundleAge, Extension, HopCount, PreviousNode};
+pub use extension::{BundleAge, Extension, HopCount, PreviousNode, QualityOfService};
 pub use lapse::Lapse;
 pub use primary::{BundleFlags, CreationTimestamp, Fragment, PrimaryBlock};

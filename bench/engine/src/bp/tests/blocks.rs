@@ -11,8 +11,8 @@ fn unknown_blocks_are_treated_as_their_flags_say() {
     ];
     for (flags, forwarded, block_kept) in cases {
         let mut b = agent(20, Some(30));
-        b.receive(at(0), 10, &foreign(vec![block(200, 9, flags, vec![1])], ZERO_MS, 1_000_000));
-        let sent = b.poll_forward(at(0), 30).map(|o| bytes_of(&o.block));
+        b.hear(at(0), 10, &foreign(vec![block(200, 9, flags, vec![1])], ZERO_MS, 1_000_000));
+        let sent = b.next_for(at(0), 30).map(|o| bytes_of(&o.block));
         assert_eq!(sent.is_some(), forwarded, "{flags:?}");
         if let Some(sent) = sent {
             let kept = Bundle::parse(&sent).unwrap().extension(200).is_some();
@@ -25,8 +25,8 @@ fn unknown_blocks_are_treated_as_their_flags_say() {
 /// What node 20 makes of a bundle on its way from 10 to 30, in the order of the wire.
 fn relayed(blocks: Vec<CanonicalBlock<'static>>) -> Vec<CanonicalBlock<'static>> {
     let mut b = agent(20, Some(30));
-    b.receive(at(0), 10, &Bundle { primary: from_10_to(30), blocks }.emit().into());
-    Bundle::parse(&bytes_of(&b.poll_forward(at(5), 30).unwrap().block)).unwrap().into_owned().blocks
+    b.hear(at(0), 10, &Bundle { primary: from_10_to(30), blocks }.emit().into());
+    Bundle::parse(&bytes_of(&b.next_for(at(5), 30).unwrap().block)).unwrap().into_owned().blocks
 }
 
 #[test]
@@ -65,8 +65,8 @@ fn a_new_previous_node_block_takes_a_number_that_is_free() {
 fn a_bundle_that_comes_back_to_its_source_leaves_without_a_previous_node() {
     let mut a = agent(10, Some(30));
     let previous = block(block_type::PREVIOUS_NODE, 2, BlockFlags(0), PreviousNode(Eid::ipn(20, 0)).emit());
-    a.receive(at(0), 20, &bundle(from_10_to(30), vec![previous]));
-    let sent = bytes_of(&a.poll_forward(at(0), 30).unwrap().block);
+    a.hear(at(0), 20, &bundle(from_10_to(30), vec![previous]));
+    let sent = bytes_of(&a.next_for(at(0), 30).unwrap().block);
     assert!(Bundle::parse(&sent).unwrap().extension(block_type::PREVIOUS_NODE).is_none(), "§4.4.1");
 }
 
@@ -87,7 +87,7 @@ fn a_bundle_with_a_malformed_or_repeated_block_is_deleted_and_reported_on() {
         let mut b = agent(20, Some(10));
         let blocks = case.iter().zip(2..).map(|((t, data), n)| block(*t, n, BlockFlags(0), data.clone())).collect();
         let primary = PrimaryBlock { flags: BundleFlags::REPORT_DELETION, ..from_10_to(30) };
-        b.receive(at(0), 10, &bundle(primary, blocks));
+        b.hear(at(0), 10, &bundle(primary, blocks));
         let told = notices(&mut b);
         assert!(matches!(told[0], Notice::Received { .. }));
         assert_eq!(deleted(&told), [ReasonCode::BlockUnintelligible], "{case:?}");
@@ -100,8 +100,8 @@ fn unknown_blocks_are_reported_on_once_and_not_again_for_a_duplicate() {
     let mut b = agent(20, Some(10));
     let blocks = (2..9).map(|n| block(200, n, BlockFlags::REPORT_IF_UNPROCESSABLE, vec![])).collect();
     let bytes = bundle(from_10_to(20), blocks);
-    b.receive(at(0), 10, &bytes);
-    b.receive(at(0), 10, &bytes);
+    b.hear(at(0), 10, &bytes);
+    b.hear(at(0), 10, &bytes);
     let told = notices(&mut b);
     assert!(matches!(told[..2], [Notice::Received { .. }, Notice::Created { .. }]), "{told:#?}");
     assert_eq!(reports_to_10(&mut b), [ReasonCode::BlockUnsupported]);
@@ -113,8 +113,8 @@ fn a_bundle_of_very_many_blocks_is_forwarded_all_the_same() {
     let mut b = agent(20, Some(30));
     b.config.storage_limit = 1 << 30;
     let extra = (2..300_002).map(|n| block(200, n, BlockFlags(0), vec![])).collect();
-    b.receive(at(0), 10, &foreign(extra, ZERO_MS, 1_000_000));
-    let sent = bytes_of(&b.poll_forward(at(0), 30).unwrap().block);
+    b.hear(at(0), 10, &foreign(extra, ZERO_MS, 1_000_000));
+    let sent = bytes_of(&b.next_for(at(0), 30).unwrap().block);
     let previous = Bundle::parse(&sent).unwrap().extension(block_type::PREVIOUS_NODE).map(|b| b.number);
     assert_eq!(previous, Some(300_002));
 }

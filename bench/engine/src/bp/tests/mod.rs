@@ -1,8 +1,11 @@
 //! Agents that hand bundles to one another by hand.
 
 mod blocks;
+mod classes;
 mod fragments;
+mod journal;
 mod lifetime;
+mod registrations;
 mod store;
 
 use bytes::Bytes;
@@ -14,7 +17,6 @@ use farlink_wire::bpv7::{
 
 use super::*;
 
-const DAY: Duration = Duration::from_secs(86_400);
 const ZERO_MS: u64 = 820_000_000_000;
 /// What a bundle of this node takes up in its store besides the payload.
 const OVERHEAD: u64 = 256 + 64 + 3;
@@ -30,28 +32,53 @@ fn just_after(secs: i64) -> Instant {
 
 fn agent(node: u64, route: Option<u64>) -> Agent {
     let mut agent = Agent::new(Config {
-        node,
         dtn_time_at_zero_ms: ZERO_MS,
         storage_limit: 1 << 20,
         hop_limit: 8,
         status_reports: true,
+        ..Config::new(Eid::ipn(node, 0))
     });
-    agent.register(1);
+    assert!(agent.register(Eid::ipn(node, 1), Registration::ACTIVE));
     if let Some(next_hop) = route {
-        agent.set_default_route(next_hop);
+        agent.add_route(format!("* via ipn:{next_hop}.0").parse().unwrap()).unwrap();
     }
     agent
 }
 
+/// Agents that are spoken of by node number, and applications that take what they get at once.
+trait ByNumber {
+    fn hear(&mut self, now: Instant, from: u64, bytes: &Bytes);
+    fn next_for(&mut self, now: Instant, node: u64) -> Option<Outgoing>;
+    fn has_for(&mut self, node: u64) -> bool;
+}
+
+impl ByNumber for Agent {
+    fn hear(&mut self, now: Instant, from: u64, bytes: &Bytes) {
+        assert_eq!(self.receive(now, &Eid::ipn(from, 0), bytes, Refusal::Impossible), Ok(()));
+        let handles: Vec<Handle> = self
+            .notices
+            .iter()
+            .filter_map(|n| match n {
+                Notice::Delivery { handle, .. } => Some(*handle),
+                _ => None,
+            })
+            .collect();
+        handles.into_iter().for_each(|handle| self.delivered(now, handle));
+    }
+
+    fn next_for(&mut self, now: Instant, node: u64) -> Option<Outgoing> {
+        self.poll_forward(now, &Eid::ipn(node, 0))
+    }
+
+    fn has_for(&mut self, node: u64) -> bool {
+        self.has_queued(&Eid::ipn(node, 0))
+    }
+}
+
 fn to(node: u64, payload: &[u8]) -> Transmission {
     Transmission {
-        destination: Eid::ipn(node, 1),
-        service: 1,
         report_to: Eid::ipn(10, 0),
-        flags: BundleFlags(0),
-        lifetime: DAY,
-        payload: Bytes::copy_from_slice(payload),
-        max_payload: None,
+        ..Transmission::new(Eid::ipn(10, 1), Eid::ipn(node, 1), Bytes::copy_from_slice(payload))
     }
 }
 
@@ -65,11 +92,12 @@ fn notices(agent: &mut Agent) -> Vec<Notice> {
 
 /// Carries everything that `from` has queued for `to`; returns the bundles.
 fn carry(now: Instant, from: &mut Agent, to: &mut Agent) -> Vec<Bytes> {
-    let (from_node, to_node) = (from.config.node, to.config.node);
+    let node = |agent: &Agent| agent.node_id().node().unwrap();
+    let (from_node, to_node) = (node(from), node(to));
     let mut carried = Vec::new();
-    while let Some(outgoing) = from.poll_forward(now, to_node) {
+    while let Some(outgoing) = from.next_for(now, to_node) {
         let bytes = bytes_of(&outgoing.block);
-        to.receive(now, from_node, &bytes);
+        to.hear(now, from_node, &bytes);
         from.forwarded(now, outgoing.handle);
         carried.push(bytes);
     }
@@ -80,7 +108,7 @@ fn delivered(notices: &[Notice]) -> Vec<Vec<u8>> {
     notices
         .iter()
         .filter_map(|n| match n {
-            Notice::Delivered { payload, .. } => Some(payload.concat()),
+            Notice::Delivery { payload, .. } => Some(payload.concat()),
             _ => None,
         })
         .collect()
@@ -141,7 +169,7 @@ fn reports_are_off_unless_they_are_turned_on() {
     b.config.status_reports = false;
     a.transmit(at(0), Transmission { flags: BundleFlags::REPORT_DELIVERY, ..to(20, b"x") }).unwrap();
     carry(at(1), &mut a, &mut b);
-    assert!(!b.has_queued(10));
+    assert!(!b.has_for(10));
 }
 
 fn foreign(extra: Vec<CanonicalBlock<'static>>, time_ms: u64, lifetime_ms: u64) -> Bytes {
@@ -181,8 +209,10 @@ fn a_bundle_that_circles_runs_into_its_hop_limit() {
     a.transmit(at(0), to(30, b"nowhere")).unwrap();
     for _ in 0..20 {
         // A node that has seen the bundle drops it as a duplicate; forget, to let it circle.
-        a.seen.clear();
-        b.seen.clear();
+        for agent in [&mut a, &mut b] {
+            agent.seen.clear();
+            agent.forgetting.clear();
+        }
         carry(at(1), &mut a, &mut b);
         carry(at(1), &mut b, &mut a);
     }
@@ -196,10 +226,10 @@ fn several_bundles_in_one_block_are_all_taken_up_to_what_is_none() {
     let mut block = Vec::new();
     for payload in [b"one", b"two"] {
         a.transmit(at(0), to(20, payload)).unwrap();
-        block.extend_from_slice(&bytes_of(&a.poll_forward(at(0), 20).unwrap().block));
+        block.extend_from_slice(&bytes_of(&a.next_for(at(0), 20).unwrap().block));
     }
     block.extend_from_slice(b"tail");
-    b.receive(at(0), 10, &block.into());
+    b.hear(at(0), 10, &block.into());
     let told = notices(&mut b);
     assert_eq!(delivered(&told), [b"one", b"two"]);
     assert!(told.iter().any(|n| matches!(n, Notice::Unintelligible { bytes: 4, .. })));
@@ -208,8 +238,8 @@ fn several_bundles_in_one_block_are_all_taken_up_to_what_is_none() {
 #[test]
 fn garbage_is_told_and_nothing_else_happens() {
     let mut b = agent(20, Some(30));
-    b.receive(at(0), 10, &Bytes::from_static(b"\x9f\x00not a bundle"));
-    assert!(matches!(notices(&mut b)[..], [Notice::Unintelligible { from: 10, bytes: 14, .. }]));
+    b.hear(at(0), 10, &Bytes::from_static(b"\x9f\x00not a bundle"));
+    assert!(matches!(notices(&mut b)[..], [Notice::Unintelligible { from: Eid::Ipn { node: 10, .. }, bytes: 14, .. }]));
     assert_eq!(b.stored_bytes(), 0);
 }
 
@@ -225,7 +255,7 @@ fn applications_cannot_pass_their_data_off_as_fragments_or_records() {
     let mut a = agent(10, Some(20));
     let flags = BundleFlags::IS_FRAGMENT | BundleFlags::IS_ADMIN_RECORD | BundleFlags::ACK_REQUESTED;
     a.transmit(at(0), Transmission { flags, ..to(30, b"x") }).unwrap();
-    let sent = bytes_of(&a.poll_forward(at(0), 20).unwrap().block);
+    let sent = bytes_of(&a.next_for(at(0), 20).unwrap().block);
     assert_eq!(Bundle::parse(&sent).unwrap().primary.flags, BundleFlags::ACK_REQUESTED);
 }
 
@@ -235,21 +265,21 @@ fn anonymous_bundles_are_no_duplicates_of_each_other_and_nobody_reports_on_them(
     let flags = BundleFlags::ALL_REPORTS | BundleFlags::MUST_NOT_FRAGMENT;
     let primary = PrimaryBlock { source: Eid::None, flags, ..from_10_to(20) };
     for payload in [b"one", b"two"] {
-        b.receive(at(0), 10, &bundle_of(primary.clone(), vec![], payload));
+        b.hear(at(0), 10, &bundle_of(primary.clone(), vec![], payload));
     }
     assert_eq!(delivered(&notices(&mut b)), [b"one", b"two"]);
 
     let fragment = Some(Fragment { offset: 0, total_length: 50 });
     let flags = BundleFlags::ALL_REPORTS | BundleFlags::IS_FRAGMENT;
-    b.receive(at(0), 10, &bundle(PrimaryBlock { fragment, flags, ..primary }, vec![]));
+    b.hear(at(0), 10, &bundle(PrimaryBlock { fragment, flags, ..primary }, vec![]));
     assert_eq!(deleted(&notices(&mut b)), [ReasonCode::BlockUnintelligible], "no reassembly without a source");
-    assert!(!b.has_queued(10));
+    assert!(!b.has_for(10));
     assert_eq!(b.stored_bytes(), 0);
 }
 
 /// The reasons in the status reports that wait for node 10, which must be all that does.
 fn reports_to_10(agent: &mut Agent) -> Vec<ReasonCode> {
-    let sent = std::iter::from_fn(|| agent.poll_forward(at(0), 10)).map(|o| bytes_of(&o.block));
+    let sent = std::iter::from_fn(|| agent.next_for(at(0), 10)).map(|o| bytes_of(&o.block));
     sent.map(|bytes| match AdministrativeRecord::parse(Bundle::parse(&bytes).unwrap().payload()).unwrap() {
         AdministrativeRecord::StatusReport(report) => report.reason,
         other => panic!("{other:?}"),
