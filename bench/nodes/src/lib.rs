@@ -5,3 +5,4 @@
 
 pub mod builtin;
 pub mod over_udp;
+pub mod store;

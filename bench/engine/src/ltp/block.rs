@@ -30,6 +30,11 @@ impl Block {
         self.len == 0
     }
 
+    /// The bytes, piece by piece; none is empty.
+    pub fn pieces(&self) -> &[Bytes] {
+        &self.pieces
+    }
+
     /// The `len` bytes from `offset`, without a copy where they lie within one piece.
     ///
     /// # Panics
