@@ -162,6 +162,7 @@ fn report() -> StatusReport {
         forwarded: StatusItem::default(),
         delivered: StatusItem { asserted: true, time_ms: None },
         deleted: StatusItem::default(),
+        further: vec![],
         reason: ReasonCode::LifetimeExpired,
         source: Eid::ipn(10, 1),
         creation: CreationTimestamp { time_ms: 5, sequence: 6 },
@@ -183,9 +184,14 @@ fn status_reports() {
     assert_eq!(fragment.emit(), octets);
     assert_eq!(AdministrativeRecord::parse(&octets), Ok(fragment));
 
-    // "At least four elements": a fifth assertion is passed over.
-    let octets = hex("82 01 84 85 82f51903e8 81f4 81f5 81f4 81f5 01 82 02 82 0a 01 82 05 06");
-    assert_eq!(AdministrativeRecord::parse(&octets), Ok(whole));
+    // "At least four elements": a fifth and a sixth assertion are kept as they are.
+    let octets = hex("82 01 84 86 82f51903e8 81f4 81f5 81f4 81f5 82f507 01 82 02 82 0a 01 82 05 06");
+    let further = [None, Some(7)].map(|time_ms| StatusItem { asserted: true, time_ms }).to_vec();
+    let longer = AdministrativeRecord::StatusReport(StatusReport { further, ..report() });
+    assert_eq!(longer.emit(), octets);
+    assert_eq!(AdministrativeRecord::parse(&octets), Ok(longer));
+    let hostile = hex("82 01 84 9bffffffffffffffff 81f4 81f4 81f4 81f4 81f4");
+    assert!(matches!(AdministrativeRecord::parse(&hostile), Err(BundleError::Truncated { at: 22, .. })));
 }
 
 #[test]
