@@ -177,13 +177,29 @@ fn endpoint_ids() {
 }
 
 #[test]
-fn three_element_ipn_endpoint_ids_are_read_as_one_node_number() {
-    let octets = hex(&format!("9f {} {PAYLOAD} ff", PRIMARY.replacen("82028201 02", "82 02 83 1a000ee868 1864 01", 1)));
-    let bundle = Bundle::parse(&octets).unwrap();
-    assert_eq!(bundle.primary.destination, Eid::ipn(977_000 << 32 | 100, 1));
-    assert_eq!(bundle.primary.destination.node(), Some(977_000 << 32 | 100));
+fn three_element_ipn_endpoint_ids_are_one_node_number_and_keep_their_form() {
+    // Three elements in each of the three EIDs; allocator 0 is the default one.
+    for (eid, number) in [("82 02 83 1a000ee868 1864 01", 977_000 << 32 | 100), ("82 02 83 00 1864 01", 100)] {
+        let three = PRIMARY.replacen("82028201 02 82028202 01 82028202 01", &format!("{eid} {eid} {eid}"), 1);
+        let octets = hex(&format!("9f {three} 85 06 02 00 00 {} {eid} {PAYLOAD} ff", head_of_bytes(&hex(eid))));
+        let bundle = Bundle::parse(&octets).unwrap();
+        let named = [&bundle.primary.destination, &bundle.primary.source, &bundle.primary.report_to];
+        assert_eq!(named, [&Eid::ipn(number, 1); 3]);
+        assert_eq!(bundle.primary.destination.node(), Some(number));
+        assert_eq!(bundle.emit(), octets, "written again");
+        assert_eq!(bundle.clone().into_owned().emit(), octets, "written again from a copy");
+        let previous = PreviousNode::parse(&bundle.blocks[0].data).unwrap();
+        assert_eq!(previous, PreviousNode(Eid::ipn(number, 1)));
+        assert_eq!(previous.emit(), hex(eid));
+    }
     let range = Err(BundleError::IpnRange { at: 7, field: "destination EID" });
     assert_eq!(destination("82 02 83 1b0000000100000000 01 01"), range);
+    assert_eq!(destination("82 02 83 01 1b0000000100000000 01"), range);
+}
+
+/// The head of a byte string of less than 24 octets.
+fn head_of_bytes(octets: &[u8]) -> String {
+    format!("{:02x}", 0x40 + octets.len())
 }
 
 #[test]

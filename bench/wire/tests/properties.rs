@@ -76,7 +76,9 @@ fn content() -> impl Strategy<Value = Content<'static>> {
 fn eid() -> impl Strategy<Value = Eid> {
     prop_oneof![
         1 => Just(Eid::None),
-        3 => (any_number(), any_number()).prop_map(|(node, service)| Eid::Ipn { node, service }),
+        3 => (any_number(), any_number()).prop_map(|(node, service)| Eid::ipn(node, service)),
+        1 => (any::<u32>(), 0..32u32, any_number())
+            .prop_map(|(number, shift, service)| Eid::ipn_with_allocator(number >> shift, number, service)),
         2 => "//[a-zA-Z0-9._~!-]{0,40}/[!-~]{0,40}".prop_map(Eid::Dtn),
     ]
 }
@@ -130,15 +132,16 @@ fn record() -> impl Strategy<Value = AdministrativeRecord> {
             .prop_map(|(asserted, time_ms)| StatusItem { asserted, time_ms: time_ms.filter(|_| asserted) })
     };
     let extent = (any_number(), any_number()).prop_map(|(offset, length)| FragmentExtent { offset, length });
-    let items = [item(), item(), item(), item()];
+    let items = ([item(), item(), item(), item()], vec(item(), 0..3));
     (items, any_number(), eid(), creation(), proptest::option::of(extent)).prop_map(
-        |([received, forwarded, delivered, deleted], reason, source, creation, fragment)| {
+        |(([received, forwarded, delivered, deleted], further), reason, source, creation, fragment)| {
             let reason = ReasonCode::from_code(reason);
             AdministrativeRecord::StatusReport(StatusReport {
                 received,
                 forwarded,
                 delivered,
                 deleted,
+                further,
                 reason,
                 source,
                 creation,
@@ -165,7 +168,8 @@ fn mutations() -> impl Strategy<Value = Vec<(u8, prop::sample::Index, u8)>> {
     vec((0..4u8, any::<prop::sample::Index>(), any::<u8>()), 1..6)
 }
 
-/// What is read from any octets is within them, and reads the same again once written.
+/// What is read from any octets is within them, and reads the same again once written. Numbers with leading zero groups
+/// are written shorter (RFC 6256 section 2); all else is written as it was.
 fn read_segments(octets: &[u8]) {
     let mut last_failed = false;
     for segment in segments(octets) {
@@ -186,12 +190,7 @@ fn read_bundle(octets: &[u8]) {
     bundle.lapses();
     bundle.blocks.iter().for_each(|block| drop(farlink_wire::bpv7::Extension::of(block)));
     drop(AdministrativeRecord::parse(bundle.payload()));
-    let again = bundle.emit();
-    assert_eq!(Bundle::parse(&again).as_ref(), Ok(&bundle));
-    // A three-element ipn EID is the one thing that is written in another form, which never has the same length.
-    if again.len() == len {
-        assert_eq!(again, &octets[..len]);
-    }
+    assert_eq!(bundle.emit(), &octets[..len]);
 }
 
 proptest! {
@@ -273,7 +272,9 @@ proptest! {
 
     #[test]
     fn endpoint_ids_round_trip_as_text(eid in eid()) {
-        prop_assert_eq!(eid.to_string().parse(), Ok(eid));
+        let again: Eid = eid.to_string().parse().unwrap();
+        prop_assert_eq!(again.to_string(), eid.to_string());
+        prop_assert_eq!(again, eid);
     }
 
     #[test]
@@ -333,7 +334,7 @@ proptest! {
         let mut octets = record.emit();
         mutate(&mut octets, &mutations);
         if let Ok(record) = AdministrativeRecord::parse(&octets) {
-            prop_assert_eq!(AdministrativeRecord::parse(&record.emit()), Ok(record));
+            prop_assert_eq!(record.emit(), octets);
         }
     }
 }

@@ -86,7 +86,7 @@ pub struct NodeArguments {
 
 fn parse_node_id(text: &str) -> Result<u64, String> {
     match text.parse::<Eid>() {
-        Ok(Eid::Ipn { node, service: 0 }) if node > 0 => Ok(node),
+        Ok(Eid::Ipn { node, service: 0, .. }) if node > 0 => Ok(node),
         _ => Err(format!("`{text}` is no node ID: write `ipn:<number>.0`, as in `ipn:30.0`")),
     }
 }

@@ -45,6 +45,7 @@ impl Agent {
             forwarded: item(Event::Forwarded),
             delivered: item(Event::Delivered),
             deleted: item(Event::Deleted),
+            further: Vec::new(),
             reason,
             source: about.source.clone(),
             creation: about.creation,

@@ -28,6 +28,9 @@ pub struct StatusReport {
     pub delivered: StatusItem,
     /// The reporting node deleted it.
     pub deleted: StatusItem,
+    /// "At least four elements": assertions that later documents may add, which mean nothing here. None in reports of
+    /// RFC 9171.
+    pub further: Vec<StatusItem>,
     /// Why.
     pub reason: ReasonCode,
     /// The bundle's source node ID.
@@ -226,15 +229,13 @@ impl StatusReport {
         let forwarded = StatusItem::read(reader, "forwarding status")?;
         let delivered = StatusItem::read(reader, "delivery status")?;
         let deleted = StatusItem::read(reader, "deletion status")?;
-        // "At least four elements": later documents may add assertions, which mean nothing to us.
-        for _ in 4..items {
-            StatusItem::read(reader, "further status")?;
-        }
+        let further = (4..items).map(|_| StatusItem::read(reader, "further status")).collect::<Result<_, _>>()?;
         Ok(StatusReport {
             received,
             forwarded,
             delivered,
             deleted,
+            further,
             reason: ReasonCode::from_code(reader.unsigned("status report reason code")?),
             source: Eid::read(reader, "subject source node ID")?,
             creation: CreationTimestamp::read(reader)?,
@@ -250,8 +251,8 @@ impl StatusReport {
 
     fn put(&self, out: &mut Vec<u8>) {
         cbor::put_array(out, if self.fragment.is_some() { 6 } else { 4 });
-        cbor::put_array(out, 4);
-        for item in [self.received, self.forwarded, self.delivered, self.deleted] {
+        cbor::put_array(out, 4 + self.further.len() as u64);
+        for item in [self.received, self.forwarded, self.delivered, self.deleted].iter().chain(&self.further) {
             item.put(out);
         }
         cbor::put_unsigned(out, self.reason.code());

@@ -1,4 +1,6 @@
+use std::cmp::Ordering;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::str::FromStr;
 
 use super::BundleError;
@@ -7,8 +9,14 @@ use super::cbor::{self, Reader};
 const DTN: u64 = 1;
 const IPN: u64 = 2;
 
+/// The node's half of a node number that has an allocator in the other.
+const LOW_HALF: u64 = u32::MAX as u64;
+
 /// An endpoint ID (section 4.2.5.1).
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+///
+/// Equality, order and hash are the endpoint's: an ipn EID written with two numbers equals the same one written with
+/// three. Only the octets and the text tell them apart.
+#[derive(Clone, Debug)]
 pub enum Eid {
     /// `dtn:none`, the null endpoint, which never has members.
     None,
@@ -18,15 +26,42 @@ pub enum Eid {
         node: u64,
         /// Service number; 0 is the administrative endpoint.
         service: u64,
+        /// How it is written.
+        form: IpnForm,
     },
     /// A dtn-scheme EID (section 4.2.5.1.1): the scheme-specific part, such as `//node/app`.
     Dtn(String),
 }
 
+/// How an ipn EID is written, in CBOR as in text (RFC 9758). Who forwards a bundle keeps the form, since the
+/// primary block's octets never change.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub enum IpnForm {
+    /// Node and service. The node number has 64 bits, an allocator in its upper half.
+    #[default]
+    TwoNumbers,
+    /// Allocator, node and service; allocator and node with 32 bits each.
+    ThreeNumbers,
+}
+
 impl Eid {
     /// `ipn:node.service`.
     pub const fn ipn(node: u64, service: u64) -> Self {
-        Eid::Ipn { node, service }
+        Eid::Ipn { node, service, form: IpnForm::TwoNumbers }
+    }
+
+    /// `ipn:allocator.node.service` (RFC 9758).
+    pub const fn ipn_with_allocator(allocator: u32, node: u32, service: u64) -> Self {
+        Eid::Ipn { node: (allocator as u64) << 32 | node as u64, service, form: IpnForm::ThreeNumbers }
+    }
+
+    /// What the EID names, whatever its form.
+    fn endpoint(&self) -> (u8, u64, u64, &str) {
+        match self {
+            Eid::None => (0, 0, 0, ""),
+            Eid::Ipn { node, service, .. } => (1, *node, *service, ""),
+            Eid::Dtn(ssp) => (2, 0, 0, ssp),
+        }
     }
 
     /// The node number of an ipn EID.
@@ -78,11 +113,10 @@ impl Eid {
     fn read_ipn(reader: &mut Reader<'_>, field: &'static str) -> Result<Self, BundleError> {
         let at = reader.at;
         match reader.array(field)? {
-            2 => Ok(Eid::Ipn { node: reader.unsigned(field)?, service: reader.unsigned(field)? }),
+            2 => Ok(Eid::ipn(reader.unsigned(field)?, reader.unsigned(field)?)),
             3 => {
-                let (allocator, number) = (reader.unsigned(field)?, reader.unsigned(field)?);
-                let node = join(allocator, number).ok_or(BundleError::IpnRange { at, field })?;
-                Ok(Eid::Ipn { node, service: reader.unsigned(field)? })
+                let numbers = [reader.unsigned(field)?, reader.unsigned(field)?, reader.unsigned(field)?];
+                of_three(numbers).ok_or(BundleError::IpnRange { at, field })
             }
             found => Err(BundleError::ElementCount { at, field, expected: 2, found }),
         }
@@ -95,10 +129,19 @@ impl Eid {
                 cbor::put_unsigned(out, DTN);
                 cbor::put_unsigned(out, 0);
             }
-            Eid::Ipn { node, service } => {
+            Eid::Ipn { node, service, form } => {
                 cbor::put_unsigned(out, IPN);
-                cbor::put_array(out, 2);
-                cbor::put_unsigned(out, *node);
+                match form {
+                    IpnForm::TwoNumbers => {
+                        cbor::put_array(out, 2);
+                        cbor::put_unsigned(out, *node);
+                    }
+                    IpnForm::ThreeNumbers => {
+                        cbor::put_array(out, 3);
+                        cbor::put_unsigned(out, node >> 32);
+                        cbor::put_unsigned(out, node & LOW_HALF);
+                    }
+                }
                 cbor::put_unsigned(out, *service);
             }
             Eid::Dtn(ssp) => {
@@ -109,12 +152,41 @@ impl Eid {
     }
 }
 
-/// The URI: `dtn:none`, `ipn:10.1`, `dtn://node/app`.
+impl PartialEq for Eid {
+    fn eq(&self, other: &Self) -> bool {
+        self.endpoint() == other.endpoint()
+    }
+}
+
+impl Eq for Eid {}
+
+impl Ord for Eid {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.endpoint().cmp(&other.endpoint())
+    }
+}
+
+impl PartialOrd for Eid {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Hash for Eid {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.endpoint().hash(state);
+    }
+}
+
+/// The URI in the EID's own form: `dtn:none`, `ipn:10.1`, `ipn:977000.100.1`, `dtn://node/app`.
 impl fmt::Display for Eid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Eid::None => f.write_str("dtn:none"),
-            Eid::Ipn { node, service } => write!(f, "ipn:{node}.{service}"),
+            Eid::Ipn { node, service, form: IpnForm::TwoNumbers } => write!(f, "ipn:{node}.{service}"),
+            Eid::Ipn { node, service, form: IpnForm::ThreeNumbers } => {
+                write!(f, "ipn:{}.{}.{service}", node >> 32, node & LOW_HALF)
+            }
             Eid::Dtn(ssp) => write!(f, "dtn:{ssp}"),
         }
     }
@@ -155,11 +227,11 @@ impl FromStr for Eid {
 fn parse_ipn(ssp: &str) -> Option<Eid> {
     let mut parts = ssp.split('.').map(number);
     let (first, second) = (parts.next()??, parts.next()??);
-    let Some(third) = parts.next() else { return Some(Eid::Ipn { node: first, service: second }) };
+    let Some(third) = parts.next() else { return Some(Eid::ipn(first, second)) };
     if parts.next().is_some() {
         return None;
     }
-    Some(Eid::Ipn { node: join(first, second)?, service: third? })
+    of_three([first, second, third?])
 }
 
 /// `1*DIGIT`; the standard parser would also take a plus sign.
@@ -167,10 +239,9 @@ fn number(digits: &str) -> Option<u64> {
     if digits.bytes().all(|octet| octet.is_ascii_digit()) { digits.parse().ok() } else { None }
 }
 
-/// The fully qualified node number of RFC 9758.
-fn join(allocator: u64, number: u64) -> Option<u64> {
-    let (allocator, number) = (u32::try_from(allocator).ok()?, u32::try_from(number).ok()?);
-    Some(u64::from(allocator) << 32 | u64::from(number))
+/// Allocator, node and service, if the first two have 32 bits.
+fn of_three([allocator, node, service]: [u64; 3]) -> Option<Eid> {
+    Some(Eid::ipn_with_allocator(allocator.try_into().ok()?, node.try_into().ok()?, service))
 }
 
 /// `"//" node-name "/" demux`: the node-name is a reg-name of RFC 3986, the demux any visible characters.
@@ -210,7 +281,37 @@ mod tests {
             assert_eq!(uri.parse(), Ok(eid.clone()));
             assert_eq!(eid.to_string(), uri);
         }
-        assert_eq!("ipn:977000.100.1".parse(), Ok(Eid::ipn(977_000 << 32 | 100, 1)));
+    }
+
+    #[test]
+    fn the_two_forms_of_an_ipn_eid_are_one_endpoint_in_two_texts() {
+        for (allocator, node, service) in [(977_000, 100, 1), (0, 10, 0), (u32::MAX, u32::MAX, u64::MAX)] {
+            let three = Eid::ipn_with_allocator(allocator, node, service);
+            let two = Eid::ipn(u64::from(allocator) << 32 | u64::from(node), service);
+            assert_eq!(three, two);
+            assert_eq!(three.cmp(&two), Ordering::Equal);
+            assert_eq!(std::collections::HashSet::from([three.clone(), two.clone()]).len(), 1);
+            let uri = format!("ipn:{allocator}.{node}.{service}");
+            assert_eq!(three.to_string(), uri);
+            assert_eq!(uri.parse::<Eid>().unwrap().to_string(), uri);
+            assert_ne!(two.to_string(), uri);
+        }
+        assert_ne!(Eid::ipn_with_allocator(1, 100, 1), Eid::ipn(100, 1));
+    }
+
+    #[test]
+    fn endpoints_are_ordered_by_scheme_then_by_number_or_name() {
+        let dtn = |ssp: &str| Eid::Dtn(ssp.into());
+        let ordered = [
+            Eid::None,
+            Eid::ipn_with_allocator(0, 1, 0),
+            Eid::ipn(1, 2),
+            Eid::ipn(2, 0),
+            Eid::ipn_with_allocator(1, 0, 0),
+            dtn("//a/"),
+            dtn("//b/"),
+        ];
+        assert!(ordered.is_sorted_by(|a, b| a < b));
     }
 
     #[test]

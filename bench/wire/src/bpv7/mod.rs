@@ -35,10 +35,11 @@
 //! # What parsing promises
 //! [`Bundle::parse`] takes only the deterministic encoding of section 4.1 (shortest heads, definite lengths inside the
 //! outer array), so `emit` gives back the very octets that were read, and a forwarder leaves the primary block as
-//! immutable as section 4.3.1 demands. Two things of the documents are outside of that promise:
-//! - Section 4.1 does not prohibit indefinite-length items inside blocks. They are refused, as
-//!   [`BundleError::IndefiniteLength`], since nothing would keep their form.
-//! - An ipn EID of three elements (RFC 9758) is read, and written with two.
+//! immutable as section 4.3.1 demands. That includes the form of an ipn EID, which RFC 9758 lets be written in two ways
+//! ([`IpnForm`]). The same holds for extension blocks' data and for administrative records.
+//!
+//! One thing of the documents is outside of that promise: section 4.1 does not prohibit indefinite-length items inside
+//! blocks. They are refused, as [`BundleError::IndefiniteLength`], since nothing would keep their form.
 //!
 //! Rules that bind the creator of a bundle but leave it readable, such as "a primary block has a CRC", do not fail the
 //! parse: [`Bundle::lapses`] lists them.
@@ -58,7 +59,7 @@ pub use admin::{AdministrativeRecord, FragmentExtent, ReasonCode, StatusItem, St
 pub use block::{BlockFlags, CanonicalBlock, block_type};
 pub use bundle::Bundle;
 pub use crc::CrcType;
-pub use eid::{Eid, EidSyntaxError};
+pub use eid::{Eid, EidSyntaxError, IpnForm};
 pub use error::BundleError;
 pub use extension::{BundleAge, Extension, HopCount, PreviousNode, QualityOfService};
 pub use lapse::Lapse;
