@@ -30,6 +30,9 @@ pub struct Config {
     /// Most bundles that are remembered after they have gone, so that they are known when they come again. The one that
     /// would be forgotten first goes first.
     pub memory_limit: usize,
+    /// Whether a bundle without a way waits for one until its lifetime ends, as it must where neighbours come and go
+    /// unplanned. Otherwise it is refused, or deleted and reported, at once.
+    pub hold_for_opportunity: bool,
     /// Whether what must outlive the process is told by [`Agent::poll_change`](super::Agent::poll_change).
     pub journal: bool,
 }
@@ -45,6 +48,7 @@ impl Config {
             hop_limit: 32,
             status_reports: false,
             memory_limit: 1 << 18,
+            hold_for_opportunity: false,
             journal: false,
         }
     }

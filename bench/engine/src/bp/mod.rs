@@ -224,6 +224,7 @@ impl Agent {
             class,
             place: Place::Paused,
             rejections: 0,
+            rejected_by: Vec::new(),
             pauses: 0,
         };
         let bytes = stored.payload_length();
@@ -262,11 +263,7 @@ impl Agent {
                         self.forward(now, handle);
                     }
                 }
-                Due::Reroute(handle) => {
-                    if self.store.get(&handle).is_some_and(|s| matches!(s.place, Place::Queued(_))) {
-                        self.forward(now, handle);
-                    }
-                }
+                Due::Reroute(handle) => self.contact_over(now, handle),
             }
         }
     }

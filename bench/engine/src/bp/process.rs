@@ -122,6 +122,7 @@ impl Agent {
             arrived,
             place: Place::Paused,
             rejections: 0,
+            rejected_by: Vec::new(),
             pauses: 0,
         }
     }

@@ -32,6 +32,8 @@ pub(super) enum Place {
     InTransit(Chosen),
     /// Waits before it is tried again.
     Paused,
+    /// Has no way yet and waits for one.
+    Held,
     /// Part of application data for an endpoint here.
     Part,
 }
@@ -50,6 +52,8 @@ pub(super) struct Stored {
     pub(super) place: Place,
     /// How often a neighbour has not wanted it.
     pub(super) rejections: u32,
+    /// Neighbours that have not wanted it.
+    pub(super) rejected_by: Vec<Eid>,
     /// How often in a row it has been told to wait.
     pub(super) pauses: u32,
 }
@@ -123,6 +127,12 @@ impl Stored {
     pub(super) fn hops(&self) -> Option<HopCount> {
         let block = self.extensions.iter().find(|b| b.block_type == block_type::HOP_COUNT)?;
         HopCount::parse(&block.data).ok()
+    }
+
+    /// The node that it came from, if it says so.
+    pub(super) fn previous_node(&self) -> Option<Eid> {
+        let block = self.extensions.iter().find(|b| b.block_type == block_type::PREVIOUS_NODE)?;
+        PreviousNode::parse(&block.data).ok().map(|previous| previous.0)
     }
 
     /// The bundle as it leaves node `here` now (§5.4 step 4, §4.4).
@@ -212,6 +222,7 @@ impl Stored {
                 class: self.class,
                 place: Place::Paused,
                 rejections: 0,
+                rejected_by: Vec::new(),
                 pauses: 0,
             })
             .collect()

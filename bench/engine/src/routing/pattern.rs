@@ -50,7 +50,7 @@ impl EidPattern {
     pub(super) fn of(eid: &Eid) -> Vec<EidPattern> {
         match eid {
             Eid::None => Vec::new(),
-            Eid::Ipn { node, service } => vec![
+            Eid::Ipn { node, service, .. } => vec![
                 EidPattern::Exact(eid.clone()),
                 EidPattern::IpnNode(*node),
                 EidPattern::IpnAllocator((node >> 32) as u32),

@@ -6,6 +6,7 @@ mod fragments;
 mod journal;
 mod lifetime;
 mod registrations;
+mod routes;
 mod store;
 
 use bytes::Bytes;
