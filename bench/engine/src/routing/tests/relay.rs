@@ -106,6 +106,8 @@ fn of_equal_arrivals_fewer_hops_win_then_a_later_end_then_the_smaller_neighbour(
         plan([contact(1, 2, 0..100, 0), last(2), contact(1, 3, 0..300, 0), last(3), contact(1, 4, 0..200, 0), last(4)]);
     assert_eq!(way_of(&ends, 0, &to(9, 1)), (vec![3, 9], 1001.0));
     assert_eq!(ask(&ends, 0, &to(9, 1)).unwrap().valid_until, at(300));
+    let many_ends = plan((2..9).flat_map(|via| [contact(1, via, 0..via as i64 * 100, 0), last(via)]));
+    assert_eq!(way_of(&many_ends, 0, &to(9, 1)), (vec![8, 9], 1001.0));
     let neighbours = plan([4, 2, 3].into_iter().flat_map(|via| [contact(1, via, 0..100, 0), last(via)]));
     assert_eq!(way_of(&neighbours, 0, &to(9, 1)), (vec![2, 9], 1001.0));
 }
