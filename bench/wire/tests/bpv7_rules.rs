@@ -286,4 +286,9 @@ fn lapses_of_the_creator() {
         };
         check(&fragment, lapses);
     }
+    let against_flag = |b: &mut Bundle<'static>| {
+        b.primary.flags = BundleFlags::IS_FRAGMENT | BundleFlags::MUST_NOT_FRAGMENT;
+        b.primary.fragment = Some(Fragment { offset: 0, total_length: 10 });
+    };
+    check(&against_flag, &[Lapse::FragmentedAgainstFlag]);
 }

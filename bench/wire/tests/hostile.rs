@@ -10,7 +10,7 @@ use farlink_wire::bpv7::{
 };
 use farlink_wire::ltp::{Segment, segments};
 use farlink_wire::sdnv;
-use support::{Random, Shown, bounded, bundles, mutate, records, segment_seeds};
+use support::{Random, bundles, mutate, records, segment_seeds};
 
 /// Inputs of each kind: ten million in all.
 const NUMBERS: u64 = 1_000_000;
@@ -21,6 +21,34 @@ const MUTATED_BUNDLES: u64 = 2_000_000;
 const RECORDS: u64 = 1_500_000;
 const EXTENSIONS: u64 = 1_000_000;
 const TEXTS: u64 = 500_000;
+
+/// Octets that a parser or an emitter may hold for each octet of its input. The dearest is a status assertion: two octets
+/// of input, 24 in memory, while a growing vector holds its old and its new storage.
+const PER_OCTET: u64 = 48;
+/// Octets that it may hold besides: rooms reserved for what is usual, the first steps of a vector.
+const BESIDES: u64 = 1024;
+
+/// Runs a parser or an emitter on an input, and asserts that it holds no more memory than the input justifies.
+#[track_caller]
+fn bounded<T>(input: &[u8], run: impl FnOnce() -> T) -> T {
+    let mut result = None;
+    let cost = allocation_counter::measure(|| result = Some(run())).bytes_max;
+    let limit = PER_OCTET * input.len() as u64 + BESIDES;
+    assert!(cost <= limit, "{cost} octets allocated for {} of input; at most {limit} are justified", input.len());
+    result.expect("it ran")
+}
+
+/// Prints the input if the test panics while it is looked at.
+struct Shown<'a>(&'a [u8]);
+
+impl Drop for Shown<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let digits: String = self.0.iter().map(|octet| format!("{octet:02x}")).collect();
+            eprintln!("input: {digits}");
+        }
+    }
+}
 
 #[test]
 fn the_inputs_are_ten_million() {

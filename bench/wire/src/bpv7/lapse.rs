@@ -41,6 +41,9 @@ pub enum Lapse {
     /// Section 4.3.1: a fragment's payload is a part of the unit, so it ends within it.
     #[error("the fragment ends beyond its application data unit (RFC 9171 section 4.3.1)")]
     FragmentBeyondUnit,
+    /// Section 5.8: only a bundle whose flags do not forbid it may be fragmented.
+    #[error("a fragment of a bundle that must not be fragmented (RFC 9171 section 5.8)")]
+    FragmentedAgainstFlag,
 }
 
 impl Bundle<'_> {
@@ -79,6 +82,9 @@ impl Bundle<'_> {
             let end = fragment.offset.checked_add(self.payload().len() as u64);
             if end.is_none_or(|end| end > fragment.total_length) {
                 lapses.push(Lapse::FragmentBeyondUnit);
+            }
+            if flags.contains(BundleFlags::MUST_NOT_FRAGMENT) {
+                lapses.push(Lapse::FragmentedAgainstFlag);
             }
         }
         lapses

@@ -1,38 +1,10 @@
-//! Hostile inputs from a seed, and the bound on what they may cost.
+//! Hostile inputs from a seed.
 
 use farlink_wire::bpv7::*;
 use farlink_wire::ltp::{
     CancelReason, Checkpoint, Claim, Content, Data, DataKind, Extension as LtpExtension, Party, Report, Segment,
     SessionId,
 };
-
-/// Octets that a parser or an emitter may hold for each octet of its input. The dearest is a status assertion: two octets
-/// of input, 24 in memory, while a growing vector holds its old and its new storage.
-const PER_OCTET: u64 = 48;
-/// Octets that it may hold besides: rooms reserved for what is usual, the first steps of a vector.
-const BESIDES: u64 = 1024;
-
-/// Runs a parser or an emitter on an input, and asserts that it holds no more memory than the input justifies.
-#[track_caller]
-pub fn bounded<T>(input: &[u8], run: impl FnOnce() -> T) -> T {
-    let mut result = None;
-    let cost = allocation_counter::measure(|| result = Some(run())).bytes_max;
-    let limit = PER_OCTET * input.len() as u64 + BESIDES;
-    assert!(cost <= limit, "{cost} octets allocated for {} of input; at most {limit} are justified", input.len());
-    result.expect("it ran")
-}
-
-/// Prints the input if the test panics while it is looked at.
-pub struct Shown<'a>(pub &'a [u8]);
-
-impl Drop for Shown<'_> {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            let digits: String = self.0.iter().map(|octet| format!("{octet:02x}")).collect();
-            eprintln!("input: {digits}");
-        }
-    }
-}
 
 /// SplitMix64: fast, and the same everywhere.
 pub struct Random(u64);
