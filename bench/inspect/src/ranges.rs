@@ -1,10 +1,12 @@
 //! Sets of octets as merged half-open ranges.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
-/// Sorted ranges that neither touch nor overlap.
+/// Ranges that neither touch nor overlap: where each begins, and where it ends. A tree, so that hostile orders of arrival
+/// cost no more than others.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Ranges(Vec<Range<u64>>);
+pub(crate) struct Ranges(BTreeMap<u64, u64>);
 
 impl Ranges {
     /// Adds a range and returns the parts of it that are new.
@@ -12,61 +14,55 @@ impl Ranges {
         if range.is_empty() {
             return Vec::new();
         }
-        if let Some(last) = self.0.last_mut()
-            && last.end == range.start
-        {
-            last.end = range.end;
-            return vec![range];
+        let (mut start, mut end) = (range.start, range.end);
+        let mut new = Vec::new();
+        let mut at = range.end;
+        // From the last that touches backwards; each but the first and the last of them lies within the new range.
+        while let Some((&held_start, &held_end)) = self.0.range(..=range.end).next_back() {
+            if held_end < range.start {
+                break;
+            }
+            self.0.remove(&held_start);
+            if held_end < at {
+                new.push(held_end.max(range.start)..at);
+            }
+            at = at.min(held_start.max(range.start));
+            (start, end) = (start.min(held_start), end.max(held_end));
         }
-        let first = self.0.partition_point(|r| r.end < range.start);
-        let past = self.0.partition_point(|r| r.start <= range.end);
-        let new = gaps(&self.0[first..past], &range);
-        if first == past {
-            self.0.insert(first, range);
-        } else {
-            let merged = self.0[first].start.min(range.start)..self.0[past - 1].end.max(range.end);
-            self.0.drain(first + 1..past);
-            self.0[first] = merged;
+        if range.start < at {
+            new.push(range.start..at);
         }
+        new.reverse();
+        self.0.insert(start, end);
         new
     }
 
     /// The parts of `scope` that are missing.
     pub fn missing(&self, scope: Range<u64>) -> Vec<Range<u64>> {
-        let first = self.0.partition_point(|r| r.end <= scope.start);
-        let past = self.0.partition_point(|r| r.start < scope.end);
-        gaps(&self.0[first..past.max(first)], &scope)
+        let mut at = scope.start;
+        let mut gaps = Vec::new();
+        let before = self.0.range(..=scope.start).next_back();
+        for (&start, &end) in before.into_iter().chain(self.0.range(scope.start..scope.end)) {
+            if start > at {
+                gaps.push(at..start);
+            }
+            at = at.max(end);
+        }
+        if at < scope.end {
+            gaps.push(at..scope.end);
+        }
+        gaps
     }
 
     /// Where the first run of octets from zero on ends.
     pub fn prefix(&self) -> u64 {
-        self.0.first().filter(|r| r.start == 0).map_or(0, |r| r.end)
+        self.0.first_key_value().filter(|(start, _)| **start == 0).map_or(0, |(_, end)| *end)
     }
 
     /// Octets in the set.
     pub fn octets(&self) -> u64 {
-        self.0.iter().map(|r| r.end - r.start).sum()
+        self.0.iter().map(|(start, end)| end - start).sum()
     }
-
-    /// How many runs the set has.
-    pub fn runs(&self) -> usize {
-        self.0.len()
-    }
-}
-
-fn gaps(held: &[Range<u64>], scope: &Range<u64>) -> Vec<Range<u64>> {
-    let mut at = scope.start;
-    let mut gaps = Vec::new();
-    for range in held {
-        if range.start > at {
-            gaps.push(at..range.start.min(scope.end));
-        }
-        at = at.max(range.end);
-    }
-    if at < scope.end {
-        gaps.push(at..scope.end);
-    }
-    gaps
 }
 
 #[cfg(test)]
