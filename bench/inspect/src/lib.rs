@@ -8,6 +8,7 @@
 //! - [`capture`]: pcap and pcapng, down to UDP datagrams and TCP streams.
 //! - [`bundle`]: a [`BundleView`](bundle::BundleView) of octets that are, or should be, a bundle.
 //! - [`ltp`]: a [`SegmentView`](ltp::SegmentView) of a segment, and sessions put together from a capture.
+//! - [`survey`]: a capture from end to end: segments, sessions, and the bundles inside.
 //! - [`make`]: bundles to order, also wrong ones.
 //!
 //! Views are written as JSON by `serde`; their fields' names are the format, and stay.
@@ -20,5 +21,7 @@ pub mod input;
 pub mod ltp;
 pub mod make;
 mod ranges;
+pub mod streams;
+pub mod survey;
 pub mod time;
 pub mod tree;

@@ -11,6 +11,7 @@ mod text;
 
 use std::ops::Range;
 
+use farlink_wire::bpv7::{BlockFlags, BundleFlags};
 use serde::Serialize;
 
 pub use content::{Content, ReportView, StatusView};
@@ -191,4 +192,15 @@ impl BundleView {
             primary.fragment.map_or_else(String::new, |f| format!(", fragment at {} of {}", f.offset, f.total_length));
         format!("{} → {}, {created}{fragment}", or(primary.source), or(primary.destination))
     }
+}
+
+/// The bundle processing control flag of a name in [`FlagsView::names`].
+pub fn bundle_flag_named(name: &str) -> Option<BundleFlags> {
+    read::BUNDLE_FLAGS.iter().find(|(known, _)| *known == name).map(|(_, flag)| *flag)
+}
+
+/// The block processing control flags of names joined by `+`.
+pub fn block_flags_named(names: &str) -> Option<BlockFlags> {
+    let named = |name: &str| read::BLOCK_FLAGS.iter().find(|(known, _)| *known == name).map(|(_, flag)| *flag);
+    names.split('+').try_fold(BlockFlags::default(), |all, name| Some(all | named(name)?))
 }

@@ -108,13 +108,13 @@ impl Sessions {
         }
     }
 
-    /// Adds a line on what is inside a session's block.
-    pub fn add_bundle(&mut self, session: SessionId, line: String) {
-        if let Some(session) = self.open.get_mut(&session)
-            && session.view.bundles.len() < MAX_LISTED
-        {
+    /// Adds a line on what is inside a session's block; whether the session is still followed.
+    pub fn add_bundle(&mut self, session: SessionId, line: String) -> bool {
+        let Some(session) = self.open.get_mut(&session) else { return false };
+        if session.view.bundles.len() < MAX_LISTED {
             session.view.bundles.push(line);
         }
+        true
     }
 
     /// Says why a session has no bundles to show.
@@ -303,11 +303,11 @@ impl Session {
         view.missing = missing.into_iter().take(MAX_LISTED).map(|range| (range.start, range.end)).collect();
         if view.outcome == Outcome::Open {
             view.outcome = match (self.completed, view.red_length, view.block_length) {
-                (Some(at), red, block) => {
-                    Outcome::Completed { at: at.map(time::unix_rfc3339), has_green: block > red }
-                }
+                (Some(at), red, block) => Outcome::Completed { at: at.map(time::unix_rfc3339), has_green: block > red },
                 // A block that ends in a green segment and shows no checkpoint has no red part.
-                (None, None, Some(_)) if view.checkpoint_segments == 0 && view.report_segments == 0 => Outcome::GreenSent,
+                (None, None, Some(_)) if view.checkpoint_segments == 0 && view.report_segments == 0 => {
+                    Outcome::GreenSent
+                }
                 _ => Outcome::Open,
             };
         }

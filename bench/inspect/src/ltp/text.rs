@@ -48,8 +48,12 @@ pub fn segment_line(view: &SegmentView) -> String {
             format!("report {} ({asked}) on {}..{}{gaps}", report.serial, report.scope.0, report.scope.1)
         }
         (_, _, Some(serial), _) => format!("acknowledges report {serial}"),
-        (.., Some(cancel)) if cancel.acknowledgment => format!("acknowledges the cancelling by the block {}", cancel.by),
-        (.., Some(cancel)) => format!("the block {} cancels: {}", cancel.by, reason_text(cancel.reason_code, cancel.reason)),
+        (.., Some(cancel)) if cancel.acknowledgment => {
+            format!("acknowledges the cancelling by the block {}", cancel.by)
+        }
+        (.., Some(cancel)) => {
+            format!("the block {} cancels: {}", cancel.by, reason_text(cancel.reason_code, cancel.reason))
+        }
         _ => view.name.to_owned(),
     };
     let extensions = view.header_extensions.len() + view.trailer_extensions.len();
@@ -189,7 +193,10 @@ impl SessionView {
         );
         tree.field(
             "data",
-            format!("{} segments, {} octets; {} different ones", self.data_segments, self.data_octets, self.seen_octets),
+            format!(
+                "{} segments, {} octets; {} different ones",
+                self.data_segments, self.data_octets, self.seen_octets
+            ),
         );
         let again = self.repeated_octets + self.gap_octets;
         if again > 0 {
