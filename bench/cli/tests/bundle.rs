@@ -45,9 +45,28 @@ fn tshark(capture: &str, arguments: &[&str]) -> Vec<String> {
 #[test]
 fn a_bundle_that_is_made_is_read_as_it_was_asked_for() {
     let made = make(&[
-        "--report-to", "ipn:1.9", "--lifetime", "90 s", "--sequence", "4", "--flags", "report-delivery,status-time",
-        "--crc", "16", "--payload-text", "hello, Mars", "--hop-limit", "30", "--age", "5 ms", "--previous-node", "ipn:7.0",
-        "--block", "200:discard-if-unprocessable+replicate:cafe", "--fragment", "100/1000",
+        "--report-to",
+        "ipn:1.9",
+        "--lifetime",
+        "90 s",
+        "--sequence",
+        "4",
+        "--flags",
+        "report-delivery,status-time",
+        "--crc",
+        "16",
+        "--payload-text",
+        "hello, Mars",
+        "--hop-limit",
+        "30",
+        "--age",
+        "5 ms",
+        "--previous-node",
+        "ipn:7.0",
+        "--block",
+        "200:discard-if-unprocessable+replicate:cafe",
+        "--fragment",
+        "100/1000",
     ]);
     let (code, text, stderr) = piped(&["bundle", "inspect", "--format", "json"], &made);
     assert_eq!((code, stderr.as_str()), (0, ""));
@@ -109,7 +128,10 @@ fn every_way_to_break_a_bundle_is_refused_with_the_section_it_breaks() {
                 payload-not-last payload-number duplicate-number definite-array indefinite-data hop-limit no-break cut-off \
                 trailing";
     for way in ways.split_whitespace() {
-        let line = help.lines().find(|line| line.trim_start().starts_with(&format!("{way} "))).unwrap_or_else(|| panic!("{help}"));
+        let line = help
+            .lines()
+            .find(|line| line.trim_start().starts_with(&format!("{way} ")))
+            .unwrap_or_else(|| panic!("{help}"));
         let section = line.split("section ").nth(1).unwrap().trim_end_matches(')');
         let made = make(&["--payload-text", "hello", "--break", way]);
         let (code, stdout, stderr) = piped(&["bundle", "validate"], &made);
@@ -195,8 +217,9 @@ fn bundles_of_a_capture_are_those_that_wireshark_finds() {
 
 #[test]
 fn a_bundle_over_mtcp_is_read_and_tcpcl_is_named() {
-    let (code, stdout, _) =
-        finish(farlink().args(["bundle", "inspect", "--format", "json"]).arg(fixture("captures/dtn7-tcpcl-mtcp.pcapng")));
+    let (code, stdout, _) = finish(
+        farlink().args(["bundle", "inspect", "--format", "json"]).arg(fixture("captures/dtn7-tcpcl-mtcp.pcapng")),
+    );
     assert_eq!(code, 0);
     let lines = json_lines(&stdout);
     let bundles: Vec<_> = lines.iter().filter(|line| line["kind"] == "bundle").collect();
@@ -223,7 +246,8 @@ fn golden_bundles_are_shown_whole() {
     }
     // A delivery report with a time, on ipn:1.1's bundle 850633565123/4: [1, [[[f],[f],[t,850633600000],[f]], 0, ...]].
     let record = "8201848481f481f482f51b000000c60dacb40081f40082028201018 21b000000c60dac2bc304".replace(' ', "");
-    let record: Vec<u8> = (0..record.len() / 2).map(|n| u8::from_str_radix(&record[2 * n..2 * n + 2], 16).unwrap()).collect();
+    let record: Vec<u8> =
+        (0..record.len() / 2).map(|n| u8::from_str_radix(&record[2 * n..2 * n + 2], 16).unwrap()).collect();
     let temp = tempfile::tempdir().unwrap();
     let path = temp.path().join("record");
     std::fs::write(&path, record).unwrap();

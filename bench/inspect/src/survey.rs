@@ -240,7 +240,10 @@ impl Survey<'_> {
             }
             self.summary.bundles += 1;
             if let Some(session) = session {
-                let verdict = if view.valid { "" } else { ", INVALID" };
+                let verdict = match view.problems.first() {
+                    None => String::new(),
+                    Some(problem) => format!(", INVALID at its octet {}: {}", problem.octet, problem.message),
+                };
                 let line = format!("octets {start}..{} of the block: {}{verdict}", start + view.length, view.title());
                 if !self.sessions.add_bundle(session, line.clone()) {
                     self.late.push((session, line));

@@ -374,8 +374,8 @@ pub enum Outcome {
         reason: Option<String>,
         /// Whether an acknowledgment was seen.
         acknowledged: bool,
-        /// Whether the red part had been claimed in full before.
-        after_completion: bool,
+        /// Whether the receiver has claimed the whole red part all the same, before or after.
+        claimed_in_full: bool,
     },
     /// Neither when the capture ended.
     #[default]

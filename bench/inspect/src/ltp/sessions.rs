@@ -201,7 +201,7 @@ impl Session {
                     reason_code: Some(reason.code()),
                     reason: Some(reason.mnemonic().to_owned()),
                     acknowledged,
-                    after_completion: self.completed.is_some(),
+                    claimed_in_full: false,
                 };
             }
             Content::CancelAck { by } => match &mut view.outcome {
@@ -212,7 +212,7 @@ impl Session {
                         reason_code: None,
                         reason: None,
                         acknowledged: true,
-                        after_completion: self.completed.is_some(),
+                        claimed_in_full: false,
                     };
                 }
             },
@@ -301,6 +301,9 @@ impl Session {
         let end = view.block_length.unwrap_or(self.highest).max(self.highest);
         let missing = self.block.seen.missing(0..end);
         view.missing = missing.into_iter().take(MAX_LISTED).map(|range| (range.start, range.end)).collect();
+        if let Outcome::Cancelled { claimed_in_full, .. } = &mut view.outcome {
+            *claimed_in_full = self.completed.is_some();
+        }
         if view.outcome == Outcome::Open {
             view.outcome = match (self.completed, view.red_length, view.block_length) {
                 (Some(at), red, block) => Outcome::Completed { at: at.map(time::unix_rfc3339), has_green: block > red },

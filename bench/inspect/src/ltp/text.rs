@@ -156,9 +156,9 @@ pub fn outcome_text(outcome: &Outcome) -> String {
             "completed: the receiver has claimed the whole red part; of green octets nobody reports".to_owned()
         }
         Outcome::GreenSent => "all green: sent to its end, and nobody reports".to_owned(),
-        Outcome::Cancelled { by, reason_code, reason, acknowledged, after_completion } => {
+        Outcome::Cancelled { by, reason_code, reason, acknowledged, claimed_in_full } => {
             let acknowledged = if *acknowledged { "acknowledged" } else { "no acknowledgment seen" };
-            let after = if *after_completion { "; the red part had been claimed in full" } else { "" };
+            let after = if *claimed_in_full { "; yet the receiver has claimed the whole red part" } else { "" };
             let reason = reason_text(*reason_code, reason.as_deref());
             format!("cancelled by the block {by}: {reason}, {acknowledged}{after}")
         }
@@ -236,5 +236,5 @@ fn serials(segments: u64, listed: &[u64]) -> String {
     if listed.len() > 2 * IN_A_LINE {
         text.push(format!("and {} more", listed.len() - 2 * IN_A_LINE));
     }
-    format!("{segments}: {}", text.join(", "))
+    format!("{segments} segments, serial numbers {}", text.join(", "))
 }
