@@ -33,6 +33,8 @@ enum Command {
     Schema(commands::schema::SchemaArguments),
     Node(commands::node::NodeArguments),
     Emulate(commands::emulate::EmulateArguments),
+    Bundle(commands::bundle::BundleArguments),
+    Ltp(commands::ltp::LtpArguments),
 }
 
 /// How a command ends.
@@ -79,6 +81,8 @@ fn main() -> ExitCode {
         Command::Schema(arguments) => commands::schema::schema(&arguments),
         Command::Node(arguments) => commands::node::node(&arguments),
         Command::Emulate(arguments) => commands::emulate::emulate(&arguments),
+        Command::Bundle(arguments) => commands::bundle::bundle(&arguments),
+        Command::Ltp(arguments) => commands::ltp::ltp(&arguments),
     };
     if output::is_lost() { Ending::BenchFailed.into() } else { ending.into() }
 }

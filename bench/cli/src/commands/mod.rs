@@ -1,7 +1,9 @@
 //! One module a command.
 
+pub mod bundle;
 pub mod check;
 pub mod emulate;
+pub mod ltp;
 pub mod node;
 pub mod run;
 pub mod schema;

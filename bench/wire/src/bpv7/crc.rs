@@ -39,6 +39,11 @@ impl CrcType {
         }
     }
 
+    /// The CRC of a block, given the block's octets up to where the CRC's value begins (section 4.2.2). 0 without a CRC.
+    pub fn of_block(self, before_value: &[u8]) -> u32 {
+        self.checksum([before_value, &[], &[]])
+    }
+
     /// Octets of the CRC's value.
     pub(super) const fn len(self) -> usize {
         match self {

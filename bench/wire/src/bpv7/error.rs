@@ -210,3 +210,34 @@ pub enum BundleError {
         field: &'static str,
     },
 }
+
+impl BundleError {
+    /// The octet at which reading stopped, counted from the start of the input to `parse`.
+    pub const fn at(&self) -> usize {
+        match *self {
+            BundleError::NotABundle { .. } => 0,
+            BundleError::Truncated { at, .. }
+            | BundleError::TrailingOctets { at, .. }
+            | BundleError::WrongType { at, .. }
+            | BundleError::NotShortest { at, .. }
+            | BundleError::IndefiniteLength { at, .. }
+            | BundleError::ReservedHead { at, .. }
+            | BundleError::NotUtf8 { at, .. }
+            | BundleError::TooDeep { at, .. }
+            | BundleError::ElementCount { at, .. }
+            | BundleError::Version { at, .. }
+            | BundleError::CrcType { at, .. }
+            | BundleError::CrcLength { at, .. }
+            | BundleError::CrcMismatch { at, .. }
+            | BundleError::UnknownScheme { at, .. }
+            | BundleError::DtnSyntax { at, .. }
+            | BundleError::IpnRange { at, .. }
+            | BundleError::BlockNumberTaken { at, .. }
+            | BundleError::PayloadNumber { at, .. }
+            | BundleError::NoPayload { at }
+            | BundleError::PayloadNotLast { at }
+            | BundleError::HopLimit { at, .. }
+            | BundleError::UnassertedTime { at, .. } => at,
+        }
+    }
+}

@@ -126,3 +126,23 @@ pub enum LtpError {
         scope: u64,
     },
 }
+
+impl LtpError {
+    /// The octet at which reading stopped, counted from the start of the input.
+    pub const fn at(&self) -> usize {
+        match *self {
+            LtpError::Version { at, .. }
+            | LtpError::UndefinedType { at, .. }
+            | LtpError::Truncated { at, .. }
+            | LtpError::Number { at, .. }
+            | LtpError::ZeroSerial { at, .. }
+            | LtpError::BeyondBlock { at, .. }
+            | LtpError::Bounds { at, .. }
+            | LtpError::NoClaims { at }
+            | LtpError::ClaimCount { at, .. }
+            | LtpError::EmptyClaim { at, .. }
+            | LtpError::ClaimOrder { at, .. }
+            | LtpError::ClaimBeyondScope { at, .. } => at,
+        }
+    }
+}
