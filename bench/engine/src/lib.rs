@@ -2,6 +2,7 @@
 //!
 //! - [`ltp`]: the Licklider Transmission Protocol engine (RFC 5326).
 //! - [`bp`]: the bundle agent (RFC 9171).
+//! - [`tcpcl`]: a session of the TCP convergence layer (RFC 9174).
 //! - [`schedule`]: what a node knows of its contacts.
 //!
 //! Each is a value that is *told* what happens, and when (`handle_*`, with an [`Instant`](farlink_units::Instant)), and is
@@ -12,3 +13,4 @@ pub mod bp;
 pub mod ltp;
 pub mod ranges;
 pub mod schedule;
+pub mod tcpcl;
