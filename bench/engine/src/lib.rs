@@ -2,6 +2,7 @@
 //!
 //! - [`ltp`]: the Licklider Transmission Protocol engine (RFC 5326).
 //! - [`bp`]: the bundle agent (RFC 9171).
+//! - [`tcpcl`]: a session of the TCP convergence layer (RFC 9174).
 //! - [`schedule`]: what a node knows of its contacts.
 //! - [`class`]: the class of service of a bundle.
 //! - [`routing`]: which node is next, by static routes or through the contacts ahead.
@@ -16,3 +17,4 @@ pub mod ltp;
 pub mod ranges;
 pub mod routing;
 pub mod schedule;
+pub mod tcpcl;

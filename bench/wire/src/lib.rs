@@ -12,6 +12,7 @@
 //!
 //! - [`sdnv`]: the variable-length numbers of LTP (RFC 6256).
 //! - [`ltp`]: the Licklider Transmission Protocol's segments (RFC 5326 section 3).
+//! - [`tcpcl`]: the TCP convergence layer's messages (RFC 9174); [`stcp`], [`mtcp`] and [`udpcl`]: its smaller relatives.
 //! - [`bpv7`]: bundles, their extension blocks and administrative records (RFC 9171 sections 4 and 6.1).
 //!
 //! # How to read and write a unit
@@ -33,6 +34,11 @@
 //! # Ok::<(), farlink_wire::ltp::LtpError>(())
 //! ```
 
+mod bounded;
 pub mod bpv7;
 pub mod ltp;
+pub mod mtcp;
 pub mod sdnv;
+pub mod stcp;
+pub mod tcpcl;
+pub mod udpcl;
