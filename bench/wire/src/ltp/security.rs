@@ -332,7 +332,7 @@ mod tests {
         assert_eq!(check(&octets, &[key()]), Ok(0));
         assert_eq!(check(&octets, &[AuthKey::null()]), Ok(0));
         let other = AuthKey::hmac_sha1_80(&[0x24], b"another").unwrap();
-        assert_eq!(check(&octets, &[other.clone()]), Err(AuthError::Wrong));
+        assert_eq!(check(&octets, std::slice::from_ref(&other)), Err(AuthError::Wrong));
         assert_eq!(check(&octets, &[other, AuthKey::null()]), Ok(1));
     }
 
