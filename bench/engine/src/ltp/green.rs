@@ -2,7 +2,8 @@
 //!
 //! Green data is sent once, so a green part is whole or never will be. It is waited for as long as
 //! [`Config::green_patience`](super::Config) says, also when the session has been closed by the end of the block (§8.2), since
-//! segments may come out of order.
+//! segments may come out of order. While the end of the red part is missing, so that nobody knows where the green part begins,
+//! it is waited for as long as the session is open.
 
 use std::collections::HashMap;
 
@@ -64,9 +65,9 @@ impl Engine {
                 return;
             }
             state.greens += 1;
-            let awaited = Awaited { session, answer: Answer::Green };
-            self.timers.start_span(now, peer, awaited, self.config.green_patience, state.transmits);
+            self.watch_green(now, peer, session);
         }
+        let Some(state) = self.peers.get_mut(&peer) else { return };
         let green = self.green.entry(session).or_insert_with(|| Green {
             peer,
             client_service: data.client_service,
@@ -154,8 +155,20 @@ impl Engine {
         }
     }
 
-    pub(super) fn green_timeout(&mut self, session: SessionId) {
-        self.give_up_green(session);
+    pub(super) fn green_timeout(&mut self, now: Instant, peer: u64, session: SessionId) {
+        let Some(green) = self.green.get(&session) else { return };
+        // Where the green part begins is told by red data, which is sent until it arrives or the session ends.
+        if green.start.is_none() && !green.over && self.receiving.contains_key(&session) {
+            self.watch_green(now, peer, session);
+        } else {
+            self.give_up_green(session);
+        }
+    }
+
+    fn watch_green(&mut self, now: Instant, peer: u64, session: SessionId) {
+        let Some(state) = self.peers.get(&peer) else { return };
+        let awaited = Awaited { session, answer: Answer::Green };
+        self.timers.start_span(now, peer, awaited, self.config.green_patience, state.transmits);
     }
 
     /// The session has been closed. What is not whole is waited for beyond that.

@@ -457,7 +457,7 @@ impl Engine {
                 Answer::ReportAck { report_serial } => self.report_timeout(now, peer, awaited.session, report_serial),
                 Answer::CancelAck => self.cancel_timeout(now, peer, awaited.session),
                 Answer::Activity => self.activity_timeout(now, peer, awaited.session),
-                Answer::Green => self.green_timeout(awaited.session),
+                Answer::Green => self.green_timeout(now, peer, awaited.session),
             }
         }
     }

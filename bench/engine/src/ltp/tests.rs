@@ -1,9 +1,13 @@
 //! Two engines and a path between them, told as message ladders.
 
 mod cancelling;
+mod checkpoints;
 mod green;
 mod limits;
+mod receiver_states;
 mod reports;
+mod security;
+mod sender_states;
 mod timers;
 mod transfer;
 mod unusual;
@@ -37,6 +41,8 @@ struct Pair {
     in_flight: VecDeque<(Instant, u64, Bytes)>,
     /// What was sent, in words: the ladder.
     ladder: Vec<String>,
+    /// The same, as it was sent.
+    frames: Vec<(u64, Bytes)>,
     notices: Vec<(u64, Notice)>,
     drop: Filter,
     open: bool,
@@ -48,11 +54,16 @@ impl Pair {
     }
 
     fn with(change: impl Fn(&mut PeerConfig)) -> Self {
-        let mut config = PeerConfig::default();
-        change(&mut config);
+        Pair::each(|_, peer| change(peer))
+    }
+
+    /// With what each engine, by its ID, is told of the other.
+    fn each(change: impl Fn(u64, &mut PeerConfig)) -> Self {
         let engine = |id, peer| {
+            let mut config = PeerConfig::default();
+            change(id, &mut config);
             let mut engine = Engine::new(Config::new(id, 7 + id));
-            engine.add_peer(peer, config.clone());
+            engine.add_peer(peer, config);
             engine.set_path(peer, PathInfo { light_time_out: OWLT, light_time_back: OWLT, ..PathInfo::default() });
             engine
         };
@@ -62,6 +73,7 @@ impl Pair {
             mars: engine(MARS, EARTH),
             in_flight: VecDeque::new(),
             ladder: Vec::new(),
+            frames: Vec::new(),
             notices: Vec::new(),
             drop: Box::new(|_, _| false),
             open: true,
@@ -84,6 +96,7 @@ impl Pair {
                 let arrow = if me == EARTH { "earth→mars" } else { "mars→earth" };
                 let fate = if lost { " (lost)" } else { "" };
                 self.ladder.push(format!("{time} {arrow} {}{fate}", describe(&segment)));
+                self.frames.push((me, frame.clone()));
                 if !lost {
                     self.in_flight.push_back((self.now + OWLT, peer, frame.clone()));
                 }
@@ -186,4 +199,64 @@ fn from_earth(number: u64, kind: DataKind, service: u64, offset: u64, data: &[u8
 
 fn end_of_block(serial: u64) -> DataKind {
     DataKind::RedEndOfBlock(Checkpoint { serial, report_serial: 0 })
+}
+
+/// A session of Earth's, for engines that are told by hand what comes.
+const SESSION: SessionId = SessionId { originator: EARTH, number: 77 };
+
+fn receiver() -> Engine {
+    let mut engine = Engine::new(Config::new(MARS, 3));
+    engine.add_peer(EARTH, PeerConfig::default());
+    engine
+}
+
+fn sender(len: usize) -> (Engine, SessionId) {
+    let mut engine = Engine::new(Config::new(EARTH, 1));
+    engine.add_peer(MARS, PeerConfig::default());
+    let session = engine.send(MARS, BUNDLE_PROTOCOL, Bytes::from(vec![1; len]).into(), len as u64).unwrap();
+    (engine, session)
+}
+
+fn checkpoint(serial: u64) -> Checkpoint {
+    Checkpoint { serial, report_serial: 0 }
+}
+
+fn data(kind: DataKind, offset: u64, bytes: &[u8]) -> Bytes {
+    from_earth(SESSION.number, kind, BUNDLE_PROTOCOL, offset, bytes)
+}
+
+fn report(
+    session: SessionId,
+    report_serial: u64,
+    checkpoint_serial: u64,
+    scope: [u64; 2],
+    claims: &[(u64, u64)],
+) -> Bytes {
+    let claims = claims.iter().map(|(offset, length)| Claim { offset: *offset, length: *length }).collect();
+    let [lower_bound, upper_bound] = scope;
+    segment_of(session, Content::Report(Report { report_serial, checkpoint_serial, upper_bound, lower_bound, claims }))
+}
+
+fn told(engine: &mut Engine) -> Vec<Notice> {
+    std::iter::from_fn(|| engine.poll_notice()).collect()
+}
+
+fn sent(engine: &mut Engine, peer: u64) -> Vec<Bytes> {
+    std::iter::from_fn(|| engine.poll_transmit(Instant::ZERO, peer, usize::MAX)).collect()
+}
+
+fn words(frames: &[Bytes]) -> Vec<String> {
+    frames.iter().map(|f| describe(&segments(f).next().unwrap().unwrap())).collect()
+}
+
+fn serial_of_last_checkpoint(frames: &[Bytes]) -> u64 {
+    let last = frames.last().unwrap();
+    let Content::Data(data) = segments(last).next().unwrap().unwrap().content else { panic!("no data") };
+    data.kind.checkpoint().unwrap().serial
+}
+
+fn acknowledge(engine: &mut Engine, frame: &Bytes) {
+    let Content::Report(report) = segments(frame).next().unwrap().unwrap().content else { panic!("no report") };
+    let ack = segment_of(SESSION, Content::ReportAck { report_serial: report.report_serial });
+    engine.handle_frame(Instant::ZERO, EARTH, &ack);
 }
