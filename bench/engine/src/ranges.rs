@@ -37,6 +37,23 @@ impl RangeSet {
         }
     }
 
+    /// Takes a range out; what of it is not in the set changes nothing.
+    pub fn remove(&mut self, range: Range<u64>) {
+        let first = self.ranges.partition_point(|r| r.end <= range.start);
+        let past = self.ranges.partition_point(|r| r.start < range.end);
+        if range.is_empty() || first >= past {
+            return;
+        }
+        let before = self.ranges[first].start..range.start;
+        let after = range.end..self.ranges[past - 1].end;
+        self.ranges.splice(first..past, [before, after].into_iter().filter(|r| !r.is_empty()));
+    }
+
+    /// How many separate ranges the set has.
+    pub fn pieces(&self) -> usize {
+        self.ranges.len()
+    }
+
     /// Whether every position of `range` is in the set.
     pub fn covers(&self, range: &Range<u64>) -> bool {
         if range.is_empty() {
@@ -108,12 +125,20 @@ mod tests {
 
     proptest! {
         #[test]
-        fn behaves_as_a_set_of_positions(ranges in prop::collection::vec((0u64..64, 0u64..16), 0..24), scope in (0u64..64, 0u64..32)) {
+        fn behaves_as_a_set_of_positions(
+            ranges in prop::collection::vec((0u64..64, 0u64..16, prop::bool::weighted(0.7)), 0..24),
+            scope in (0u64..64, 0u64..32),
+        ) {
             let mut set = RangeSet::new();
             let mut model = [false; 128];
-            for (start, len) in ranges {
-                set.insert(start..start + len);
-                model[start as usize..(start + len) as usize].fill(true);
+            for (start, len, add) in ranges {
+                if add {
+                    set.insert(start..start + len);
+                } else {
+                    set.remove(start..start + len);
+                }
+                model[start as usize..(start + len) as usize].fill(add);
+                prop_assert!(set.ranges.windows(2).all(|w| w[0].end < w[1].start));
             }
             let scope = scope.0..scope.0 + scope.1;
             let mut seen = [None; 128];

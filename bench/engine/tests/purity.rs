@@ -34,7 +34,7 @@ const ALLOWED_MODULES: &[&str] = &[
 
 /// What they may depend on: crates that compute.
 const ALLOWED_DEPENDENCIES: &[&str] =
-    &["farlink-units", "farlink-wire", "bytes", "crc", "minicbor", "rand", "rand_chacha", "thiserror"];
+    &["farlink-units", "farlink-wire", "bytes", "crc", "hmac", "minicbor", "rand", "rand_chacha", "sha1", "thiserror"];
 
 /// Ways around the paths of the standard library.
 const FORBIDDEN_WORDS: &[&str] =

@@ -132,7 +132,7 @@ impl BuiltinNode {
         let mut engine = Engine::new(ltp::Config::new(config.number, config.seed));
         let start = Instant::from_nanos(i64::MIN);
         for neighbour in &config.neighbours {
-            engine.add_peer(neighbour.number, neighbour.ltp);
+            engine.add_peer(neighbour.number, neighbour.ltp.clone());
             engine.handle_cue(start, neighbour.number, Cue::PeerStops);
         }
         let peers = config
@@ -302,7 +302,12 @@ impl BuiltinNode {
                 self.green_segment(now, session, peer, offset, is_end_of_block, &data);
                 return;
             }
-            ltp::Notice::InitialTransmissionCompleted { .. } => return,
+            ltp::Notice::InitialTransmissionCompleted { .. }
+            | ltp::Notice::ReceptionStarted { .. }
+            | ltp::Notice::PartialClaim { .. }
+            | ltp::Notice::ReceptionClosed { .. }
+            | ltp::Notice::GreenBlock { .. }
+            | ltp::Notice::GreenIncomplete { .. } => return,
         };
         self.ltp_event(session, peer, told);
     }

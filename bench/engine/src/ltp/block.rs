@@ -20,6 +20,12 @@ impl Block {
         Block { pieces, len }
     }
 
+    /// Adds the bytes of another block at the end.
+    pub fn append(&mut self, other: Block) {
+        self.pieces.extend(other.pieces);
+        self.len += other.len;
+    }
+
     /// Length in bytes.
     pub fn len(&self) -> u64 {
         self.len

@@ -5,8 +5,8 @@ use std::collections::{HashSet, VecDeque};
 use farlink_units::Instant;
 use farlink_wire::ltp::SessionId;
 
-/// Sessions that are over, so that late segments do not open them anew. Each is forgotten in time, and the oldest where
-/// there are too many.
+/// Sessions with one peer that are over, so that late segments do not open them anew. Each is forgotten in time, and the
+/// oldest where there are too many.
 #[derive(Debug, Default)]
 pub(super) struct Closed {
     order: VecDeque<(Instant, SessionId)>,
@@ -14,28 +14,27 @@ pub(super) struct Closed {
 }
 
 impl Closed {
-    const CAPACITY: usize = 1 << 16;
+    pub(super) const CAPACITY: usize = 1 << 16;
 
-    pub(super) fn remember(&mut self, session: SessionId, until: Instant) {
-        if self.known.insert(session) {
-            self.order.push_back((until, session));
-            if self.order.len() > Self::CAPACITY {
-                self.forget_first();
-            }
+    /// Returns the session that had to be forgotten for this one.
+    pub(super) fn remember(&mut self, session: SessionId, until: Instant) -> Option<SessionId> {
+        if !self.known.insert(session) {
+            return None;
         }
+        self.order.push_back((until, session));
+        if self.order.len() > Self::CAPACITY { self.forget_first() } else { None }
     }
 
-    /// Sessions are forgotten in the order in which they closed; one that may go earlier than one before it waits for that.
-    pub(super) fn forget_until(&mut self, now: Instant) {
-        while self.order.front().is_some_and(|(until, _)| *until <= now) {
-            self.forget_first();
-        }
+    /// The next session that is forgotten by now. They go in the order in which they closed; one that may go earlier than one
+    /// before it waits for that.
+    pub(super) fn forget_next(&mut self, now: Instant) -> Option<SessionId> {
+        if self.order.front()?.0 <= now { self.forget_first() } else { None }
     }
 
-    fn forget_first(&mut self) {
-        if let Some((_, session)) = self.order.pop_front() {
-            self.known.remove(&session);
-        }
+    fn forget_first(&mut self) -> Option<SessionId> {
+        let (_, session) = self.order.pop_front()?;
+        self.known.remove(&session);
+        Some(session)
     }
 
     pub(super) fn contains(&self, session: &SessionId) -> bool {

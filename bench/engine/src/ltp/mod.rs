@@ -24,11 +24,63 @@
 //!   answered instead of being sent again and again.
 //! - A receiving session in which nothing happens for as long as a peer can go on trying is closed. A closed session is
 //!   remembered for as long, so that a peer may use its number again later.
+//!
+//! # Limits
+//! A peer may be hostile or broken. What it can make this engine hold is bounded, and what one peer or one session uses up is
+//! not taken from another, save for the total of [`Config::receive_limit`].
+//!
+//! | what | bound | beyond it |
+//! |---|---|---|
+//! | bytes held for reception: data, reports, green parts | [`Config::receive_limit`] in all, [`PeerConfig::receive_limit`] for a peer | the segment is not accepted, so not claimed |
+//! | receiving sessions of a peer | [`Config::max_receiving_sessions`] | data of a further session is not accepted |
+//! | cancelled receptions of a peer that wait for their acknowledgment | the same number | no further one is told of |
+//! | green parts of a peer that are put together | the same number; each [`Config::max_green_part`] bytes and [`Config::green_patience`] | only the segments are told |
+//! | separate ranges in a session | [`PeerConfig::max_ranges`] | a segment that begins a further one is not accepted |
+//! | reports of a session | 16 384, and [`PeerConfig::problem_limit`] rounds | the session is cancelled with RLEXC |
+//! | claims in a report segment | [`PeerConfig::segment_size`], [`PeerConfig::max_claims`] | a further segment (§6.11) |
+//! | different reports that a sending session takes in | 65 536 | the session is cancelled with RLEXC |
+//! | retransmission cycles of a sending session | [`PeerConfig::cycle_limit`] | the session is cancelled with RXMTCYCEXC |
+//! | data queued to be sent again | each byte once | what is queued is not queued again |
+//! | control segments that wait for a peer | 65 536, and 64 in a row while data waits | the peer asks again |
+//! | sessions with a peer that are remembered as closed | 65 536 | the oldest is forgotten |
+//! | cookies of a session | 2 of 64 octets | the segment is discarded |
+//! | blocks on their way to a peer | [`PeerConfig::max_blocks`], [`PeerConfig::max_block_bytes`] | [`SendError::Full`] |
+//! | notices | a frame makes a few for each of its segments | the owner polls them after each call |
+//!
+//! What is discarded is counted in [`Discarded`].
+//!
+//! # Security
+//! RFC 5327, for each peer: [`PeerConfig::security`] and [`PeerConfig::cookies`]. Where its text leaves room:
+//! - A segment is checked with the keys of the peer that it comes from. One without a right AuthVal is counted and dropped,
+//!   and neither answered nor taken as a sign of life.
+//! - A cookie is put in with the first segment of a session that this engine originates. A session that a peer originates gets
+//!   one from this engine only as an extension of the peer's.
+//! - The "acceptable delay" for segments without this engine's cookie is the time after which a timer would run out: light
+//!   time there and back, and the peer's margin twice, from the first segment with the cookie on.
+//! - Cookies do not outlast a session, but late segments of a closed session are still acknowledged (§6.13, §6.17). They carry
+//!   the session's cookies as long as it is remembered as closed; afterwards those of the segment that is acknowledged, since
+//!   whoever sent that demands them.
+//!
+//! Extensions with any other tag are skipped.
+//!
+//! # Claims and restarts
+//! Reports are binding (§6.22). [`Notice::PartialClaim`] comes before the first report of a session that claims a part of an
+//! incomplete red part can be polled, and [`Notice::RedPart`] before one that claims the whole. An owner that polls notices
+//! before it polls for transmission, keeps what they say, and after a restart calls [`Engine::abandon_reception`] for each
+//! session that is still open in its notes, never leaves a peer believing in data that is lost. A session can be struck off at
+//! [`Notice::RedPart`] (the data is the owner's now), [`Notice::ReceptionCancelled`] or [`Notice::ReceptionClosed`].
 
+mod aggregation;
 mod api;
 mod block;
+mod cancelling;
 mod closed;
+mod cookies;
+mod green;
+mod notice;
+mod peer;
 mod receiving;
+mod reports;
 mod sending;
 #[cfg(test)]
 mod tests;
@@ -38,108 +90,31 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use bytes::Bytes;
 use farlink_units::{Duration, Instant};
-use farlink_wire::ltp::{CancelReason, Content, Data, DataKind, Party, Segment, SessionId, segments};
+use farlink_wire::ltp::security::{AuthError, COOKIE};
+use farlink_wire::ltp::{Content, Extension, Party, Segment, SessionId, segments_with_octets};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-pub use api::{BUNDLE_PROTOCOL, Cause, Config, Cue, Discarded, Notice, PathInfo, PeerConfig, SendError};
+pub use aggregation::{Aggregate, Aggregator};
+pub use api::{
+    Authentication, BUNDLE_PROTOCOL, Config, Cookies, Cue, PathInfo, PeerConfig, ReportError, ReportScope, SendError,
+    SessionNumbers,
+};
 pub use block::Block;
-use closed::Closed;
+use cancelling::Cancelling;
+use cookies::{Jar, Jars, MAX_COOKIE, NotGood};
+use green::Greens;
+pub use notice::{Cause, Discarded, Notice};
+use peer::{Budget, CONTROL_BURST, Control, Echo, Peer};
 use receiving::Receiving;
 use sending::Sending;
-use timer::{Answer, Awaited, Path, Timers};
+use timer::{Answer, Awaited, Timers};
 
-#[derive(Debug)]
-struct Peer {
-    config: PeerConfig,
-    path: PathInfo,
-    transmits: bool,
-    /// Internal operations traffic (§6.11, §6.13, §6.17): goes before data.
-    control: VecDeque<Control>,
-    /// Data to be sent again.
-    again: VecDeque<Again>,
-    /// Sessions whose initial transmission is not complete.
-    fresh: VecDeque<SessionId>,
-    receiving_sessions: usize,
-}
+/// Most cookies that an engine puts in a session by itself, in octets.
+const MAX_INITIAL_COOKIE: usize = 32;
 
-impl Peer {
-    /// Bits take their time both ways: the timers count from the last bit, and the answer may find the peer in the middle
-    /// of a frame.
-    fn path(&self) -> Path {
-        let frame_bits = self.config.segment_size as u64 * 8 + self.path.overhead_bits;
-        let frame_back = match self.path.rate_back_bps {
-            0 => Duration::ZERO,
-            rate => Duration::of_bits(frame_bits, rate),
-        };
-        Path {
-            light_time_out: self.path.light_time_out,
-            light_time_back: self.path.light_time_back,
-            margin: self.config.response_margin + frame_back,
-        }
-    }
-
-    /// When the last bit of a segment leaves whose first bit leaves now.
-    fn last_bit(&self, now: Instant, length: usize) -> Instant {
-        match self.path.rate_out_bps {
-            0 => now,
-            rate => now + Duration::of_bits(length as u64 * 8 + self.path.overhead_bits, rate),
-        }
-    }
-
-    /// How long the peer can go on trying to get something through: every retransmission, each after its timer.
-    fn patience(&self) -> Duration {
-        let path = self.path();
-        let round = path.light_time_out + path.light_time_back + path.margin + path.margin;
-        round.saturating_mul(i64::from(self.config.retransmission_limit) + 2)
-    }
-
-    fn queue_control(&mut self, control: Control) -> bool {
-        let room = self.control.len() < MAX_CONTROL;
-        if room {
-            self.control.push_back(control);
-        }
-        room
-    }
-}
-
-/// Most control segments that wait for one peer. A peer that asks for more while nothing can be sent to it asks again later.
-const MAX_CONTROL: usize = 1 << 16;
-
-#[derive(Clone, Copy, Debug)]
-enum Control {
-    Report { session: SessionId, report_serial: u64 },
-    ReportAck { session: SessionId, report_serial: u64 },
-    Cancel { session: SessionId },
-    CancelAck { session: SessionId, by: Party },
-}
-
-/// A range of a block to be sent again; `checkpoint` is the serial number that its last segment carries.
-#[derive(Clone, Debug)]
-struct Again {
-    session: SessionId,
-    range: std::ops::Range<u64>,
-    checkpoint: Option<u64>,
-    /// A checkpoint that repeats itself is the same segment as before (§3.2.1), so it may not be cut to fit.
-    uncut: bool,
-}
-
-/// What came of an attempt to send something again.
-enum Resent {
-    Segment(Bytes),
-    /// The first entry of the queue was void and is gone.
-    Void,
-    /// The first entry needs more room than there is now.
-    NoRoom,
-}
-
-#[derive(Debug)]
-struct Cancelling {
-    peer: u64,
-    by: Party,
-    reason: CancelReason,
-    times_sent: u32,
-}
+/// How far into the queue of control segments a shorter one is looked for when the first does not fit.
+const CONTROL_LOOKAHEAD: usize = 64;
 
 /// An LTP engine. See the [module](self) for the order of calls.
 #[derive(Debug)]
@@ -150,11 +125,12 @@ pub struct Engine {
     sending: HashMap<SessionId, Sending>,
     receiving: HashMap<SessionId, Receiving>,
     cancelling: BTreeMap<SessionId, Cancelling>,
-    closed: Closed,
+    green: Greens,
+    jars: Jars,
     timers: Timers,
     notices: VecDeque<Notice>,
     discarded: Discarded,
-    received_bytes: u64,
+    budget: Budget,
 }
 
 impl Engine {
@@ -162,33 +138,31 @@ impl Engine {
     pub fn new(config: Config) -> Self {
         Engine {
             rng: ChaCha8Rng::seed_from_u64(config.seed),
+            budget: Budget { held: 0, limit: config.receive_limit },
             config,
             peers: BTreeMap::new(),
             sending: HashMap::new(),
             receiving: HashMap::new(),
             cancelling: BTreeMap::new(),
-            closed: Closed::default(),
+            green: HashMap::new(),
+            jars: BTreeMap::new(),
             timers: Timers::default(),
             notices: VecDeque::new(),
             discarded: Discarded::default(),
-            received_bytes: 0,
         }
     }
 
     /// Makes a peer known, or gives a known one another configuration. A new one is taken to transmit, without any light
     /// time, until a cue says otherwise.
-    pub fn add_peer(&mut self, engine_id: u64, config: PeerConfig) {
-        let config = PeerConfig { segment_size: config.segment_size.max(PeerConfig::MIN_SEGMENT_SIZE), ..config };
-        let peer = self.peers.entry(engine_id).or_insert_with(|| Peer {
-            config,
-            path: PathInfo::default(),
-            transmits: true,
-            control: VecDeque::new(),
-            again: VecDeque::new(),
-            fresh: VecDeque::new(),
-            receiving_sessions: 0,
-        });
-        peer.config = config;
+    pub fn add_peer(&mut self, engine_id: u64, mut config: PeerConfig) {
+        config.segment_size = config.segment_size.max(config.least_segment_size());
+        config.checkpoint_every = config.checkpoint_every.map(|bytes| bytes.max(1));
+        match self.peers.get_mut(&engine_id) {
+            Some(peer) => peer.config = config,
+            None => {
+                self.peers.insert(engine_id, Peer::new(config));
+            }
+        }
     }
 
     /// Tells what the path to a peer is now (§5).
@@ -215,59 +189,23 @@ impl Engine {
         }
     }
 
-    /// A transmission request (§4.1): sends `block`, the first `red_length` bytes of it reliably.
-    ///
-    /// # Errors
-    /// An unknown peer, an empty block, a red part longer than the block.
-    pub fn send(
-        &mut self,
-        peer: u64,
-        client_service: u64,
-        block: Block,
-        red_length: u64,
-    ) -> Result<SessionId, SendError> {
-        let state = self.peers.get_mut(&peer).ok_or(SendError::UnknownPeer(peer))?;
-        if block.is_empty() {
-            return Err(SendError::EmptyBlock);
-        }
-        if red_length > block.len() {
-            return Err(SendError::RedPartTooLong { red: red_length, block: block.len() });
-        }
-        let session = loop {
-            // 32 bits: ION refuses longer session numbers.
-            let number = u64::from(self.rng.next_u32());
-            let session = SessionId { originator: self.config.engine_id, number };
-            let known = self.sending.contains_key(&session)
-                || self.cancelling.contains_key(&session)
-                || self.closed.contains(&session);
-            if number != 0 && !known {
-                break session;
-            }
-        };
-        let first_checkpoint = first_serial(&mut self.rng);
-        state.fresh.push_back(session);
-        self.sending.insert(session, Sending::new(peer, client_service, block, red_length, first_checkpoint));
-        Ok(session)
-    }
-
-    /// A cancellation request of the client service (§4.2), as sender or as receiver.
-    pub fn cancel(&mut self, now: Instant, session: SessionId) {
-        self.cancel_locally(now, session, CancelReason::UserCancelled);
-    }
-
     /// Takes a frame that the link has delivered. It holds an integral number of segments (§5); what follows a malformed one
-    /// is dropped with it. `from` is the peer that the link couples to, for answers to sessions that nobody knows.
+    /// is dropped with it. `from` is the peer that the link couples to: a segment about a session with another is dropped.
     pub fn handle_frame(&mut self, now: Instant, from: u64, frame: &Bytes) {
-        self.closed.forget_until(now);
-        for segment in segments(frame) {
+        if let Some(state) = self.peers.get_mut(&from) {
+            while let Some(session) = state.closed.forget_next(now) {
+                self.jars.remove(&session);
+            }
+        }
+        for segment in segments_with_octets(frame) {
             match segment {
-                Ok(segment) => self.handle_segment(now, from, &segment, frame),
+                Ok((segment, octets)) => self.handle_segment(now, from, &segment, octets, frame),
                 Err(_) => self.discarded.malformed += 1,
             }
         }
     }
 
-    fn handle_segment(&mut self, now: Instant, from: u64, segment: &Segment<'_>, frame: &Bytes) {
+    fn handle_segment(&mut self, now: Instant, from: u64, segment: &Segment<'_>, octets: &[u8], frame: &Bytes) {
         let session = segment.session;
         let ours = session.originator == self.config.engine_id;
         let from_originator = matches!(
@@ -284,63 +222,224 @@ impl Engine {
             return;
         }
         let peer = if from_originator { session.originator } else { from };
-        if !self.peers.contains_key(&peer) {
+        let Some(state) = self.peers.get(&peer) else {
             self.discarded.unknown_peer += 1;
             return;
+        };
+        if peer != from || self.belongs_to_another(peer, session) {
+            self.discarded.wrong_peer += 1;
+            return;
         }
+        if let Some(security) = &state.config.security {
+            let right = match segment.authenticate(octets, std::slice::from_ref(&security.sign)) {
+                Err(AuthError::Missing) => Err(AuthError::Missing),
+                Err(first) => match segment.authenticate(octets, &security.also_accept) {
+                    // A key that is named and whose value is wrong says more than one that is not named.
+                    Err(AuthError::UnknownKey) => Err(first),
+                    other => other,
+                },
+                right => right,
+            };
+            if let Err(error) = right {
+                match error {
+                    AuthError::Missing => self.discarded.unauthenticated += 1,
+                    AuthError::UnknownKey => self.discarded.unknown_key += 1,
+                    AuthError::Wrong => self.discarded.wrong_authentication += 1,
+                }
+                return;
+            }
+        }
+        let has_cookies = !segment.header_extensions.is_empty() && state.config.cookies != Cookies::Ignore;
+        let cookies: Vec<&[u8]> = if has_cookies { segment.cookies().collect() } else { Vec::new() };
+        if !self.jars.is_empty()
+            && let Some(jar) = self.jars.get_mut(&session)
+        {
+            match jar.check(now, &cookies) {
+                Ok(()) => {}
+                Err(NotGood::Missing) => {
+                    self.discarded.missing_cookie += 1;
+                    return;
+                }
+                Err(NotGood::Wrong) => {
+                    self.discarded.wrong_cookie += 1;
+                    return;
+                }
+            }
+        } else if !cookies.is_empty() && !self.may_keep(peer, session, &cookies) {
+            self.discarded.wrong_cookie += 1;
+            return;
+        }
+        let echo = || cookies.iter().map(|c| c.to_vec()).collect();
         match &segment.content {
             Content::Data(data) => self.handle_data(now, peer, session, data, frame),
-            Content::Report(report) => self.handle_report(now, peer, session, report),
+            Content::Report(report) => self.handle_report(now, peer, session, report, echo()),
             Content::ReportAck { report_serial } => self.handle_report_ack(now, session, *report_serial),
-            Content::Cancel { by, reason } => self.handle_cancel(now, peer, session, *by, *reason),
-            Content::CancelAck { .. } => self.handle_cancel_ack(now, session),
+            Content::Cancel { by, reason } => self.handle_cancel(now, peer, session, *by, *reason, echo()),
+            Content::CancelAck { by } => self.handle_cancel_ack(now, session, *by),
+        }
+        if !cookies.is_empty() && !self.jars.contains_key(&session) && self.knows(peer, session) {
+            self.keep_cookies(now, peer, session, &cookies);
+        }
+    }
+
+    /// Whether a session is with another peer than the one whose segment names it.
+    fn belongs_to_another(&self, peer: u64, session: SessionId) -> bool {
+        // A session that a peer originates is that peer's by its name.
+        session.originator == self.config.engine_id
+            && (self.sending.get(&session).is_some_and(|s| s.peer != peer)
+                || self.cancelling.get(&session).is_some_and(|c| c.peer != peer))
+    }
+
+    fn knows(&self, peer: u64, session: SessionId) -> bool {
+        self.receiving.contains_key(&session)
+            || self.sending.contains_key(&session)
+            || self.cancelling.contains_key(&session)
+            || self.peers.get(&peer).is_some_and(|p| p.closed.contains(&session))
+    }
+
+    /// Whether there is room in the peer's segments for a peer's first cookies.
+    fn may_keep(&self, peer: u64, session: SessionId, cookies: &[&[u8]]) -> bool {
+        let Some(config) = self.peers.get(&peer).map(|p| &p.config) else { return false };
+        let more = self.extension(peer, session);
+        let total: usize = cookies.iter().map(|c| 2 + c.len()).sum::<usize>() + more;
+        cookies.len() <= 2
+            && cookies.iter().all(|c| c.len() + more <= MAX_COOKIE)
+            && total <= config.segment_size - config.least_segment_size()
+    }
+
+    /// Octets by which this engine extends a peer's cookie.
+    fn extension(&self, peer: u64, session: SessionId) -> usize {
+        match self.peers.get(&peer).map(|p| p.config.cookies) {
+            Some(Cookies::Follow { extend } | Cookies::Initiate { extend, .. })
+                if session.originator != self.config.engine_id =>
+            {
+                extend.min(MAX_INITIAL_COOKIE)
+            }
+            _ => 0,
+        }
+    }
+
+    fn keep_cookies(&mut self, now: Instant, peer: u64, session: SessionId, cookies: &[&[u8]]) {
+        let mut more = vec![0; self.extension(peer, session)];
+        self.rng.fill_bytes(&mut more);
+        if let Some(jar) = Jar::theirs(now, cookies, &more) {
+            self.jars.insert(session, jar);
+        }
+    }
+
+    /// The cookie of a session that this engine originates.
+    fn put_in_cookie(&mut self, peer: u64, session: SessionId) {
+        let Some(config) = self.peers.get(&peer).map(|p| &p.config) else { return };
+        if let Cookies::Initiate { length, .. } = config.cookies {
+            let room = config.segment_size.saturating_sub(config.least_segment_size() + 2);
+            let mut value = vec![0; length.clamp(1, MAX_INITIAL_COOKIE).min(room)];
+            self.rng.fill_bytes(&mut value);
+            if !value.is_empty() {
+                self.jars.insert(session, Jar::ours(value));
+            }
         }
     }
 
     /// The next segment for a peer, of at most `room` bytes, or `None` if there is none that fits. Calling this means that
     /// the segment leaves now.
+    ///
+    /// Control segments go first, the first of them that fits; after 64 in a row one data segment, if any waits.
     pub fn poll_transmit(&mut self, now: Instant, peer: u64, room: usize) -> Option<Bytes> {
+        let state = self.peers.get_mut(&peer)?;
+        let data_first = state.control_streak >= CONTROL_BURST && state.has_data();
+        if !data_first && let Some(segment) = self.transmit_control(now, peer, room) {
+            return Some(segment);
+        }
+        if let Some(segment) = self.transmit_data(now, peer, room) {
+            return Some(segment);
+        }
+        if data_first { self.transmit_control(now, peer, room) } else { None }
+    }
+
+    fn transmit_control(&mut self, now: Instant, peer: u64, room: usize) -> Option<Bytes> {
+        let mut index = 0;
+        while index < CONTROL_LOOKAHEAD {
+            let control = self.peers.get(&peer)?.control.get(index)?.clone();
+            match self.control_segment(now, peer, &control) {
+                // A report may be as long as the segment size; a shorter segment need not wait for a roomier moment.
+                Some(segment) if segment.len() > room => index += 1,
+                segment => {
+                    let state = self.peers.get_mut(&peer)?;
+                    state.control.remove(index);
+                    if let Some(segment) = segment {
+                        state.control_streak += 1;
+                        self.control_sent(now, peer, &control, segment.len());
+                        return Some(segment);
+                    }
+                }
+            }
+        }
+        None
+    }
+
+    fn transmit_data(&mut self, now: Instant, peer: u64, room: usize) -> Option<Bytes> {
         loop {
             let state = self.peers.get_mut(&peer)?;
             let limit = room.min(state.config.segment_size);
-            if let Some(control) = state.control.front().copied() {
-                match self.control_segment(&control) {
-                    // A report is never longer than the segment size, so this waits for a roomier moment at most.
-                    Some(segment) if segment.len() > room => return None,
-                    Some(segment) => {
-                        self.peers.get_mut(&peer)?.control.pop_front();
-                        self.control_sent(now, peer, &control, segment.len());
-                        return Some(segment.into());
-                    }
-                    None => {
-                        self.peers.get_mut(&peer)?.control.pop_front();
-                        continue;
-                    }
-                }
-            }
-            if limit < PeerConfig::MIN_SEGMENT_SIZE {
+            let fixed = state.config.security.as_ref().map_or(0, |s| s.sign.overhead());
+            if limit < PeerConfig::MIN_SEGMENT_SIZE + fixed {
                 return None;
             }
-            if !state.again.is_empty() {
-                match self.retransmit_segment(now, peer, limit) {
-                    Some(Resent::Segment(segment)) => return Some(segment),
-                    Some(Resent::Void) => continue,
-                    Some(Resent::NoRoom) | None => return None,
-                }
+            let (again, fresh) = (state.again.front().map(|a| a.session), state.fresh.front().copied());
+            let session = again.or(fresh)?;
+            let cookies = if self.jars.is_empty() { 0 } else { self.jars.get(&session).map_or(0, Jar::overhead) };
+            if limit < PeerConfig::MIN_SEGMENT_SIZE + fixed + cookies {
+                return None;
             }
-            let session = *state.fresh.front()?;
-            match self.fresh_segment(now, peer, session, limit) {
-                Some(segment) => return Some(segment),
-                None => {
-                    self.peers.get_mut(&peer)?.fresh.pop_front();
+            let limit = limit - fixed - cookies;
+            let segment = if again.is_some() {
+                self.retransmit_segment(now, peer, limit)
+            } else {
+                self.fresh_segment(now, peer, session, limit)
+            };
+            let state = self.peers.get_mut(&peer)?;
+            if segment.is_some() {
+                state.control_streak = 0;
+                return segment;
+            }
+            if again.is_some() {
+                // Either all that was to be sent again is void, or its first needs more room.
+                if !state.again.is_empty() {
+                    return None;
                 }
+            } else {
+                state.fresh.pop_front();
             }
         }
     }
 
+    /// Encodes a segment with the extensions of its session and peer. It leaves now.
+    fn encode(&mut self, now: Instant, peer: u64, session: SessionId, content: Content<'_>, echo: &Echo) -> Bytes {
+        let mut segment = Segment::new(session, content);
+        let state = self.peers.get(&peer);
+        if !self.jars.is_empty() || !echo.is_empty() {
+            let extension = |value| Extension { tag: COOKIE, value };
+            match self.jars.get_mut(&session) {
+                Some(jar) => {
+                    jar.sent(now + state.map_or(Duration::ZERO, Peer::round_trip));
+                    segment.header_extensions.extend(jar.values().map(extension));
+                }
+                None => segment.header_extensions.extend(echo.iter().map(|c| extension(c))),
+            }
+        }
+        let security = state.and_then(|s| s.config.security.as_ref());
+        let further = security.map_or(0, |s| s.sign.overhead());
+        let mut bytes = Vec::with_capacity(segment.encoded_len() + further);
+        match security {
+            Some(security) => security.sign.emit(&segment, &mut bytes),
+            None => segment.emit(&mut bytes),
+        }
+        bytes.into()
+    }
+
     /// Whether a block for this peer has not yet been sent once, so that a further one would have to wait.
     pub fn has_unsent_blocks(&self, peer: u64) -> bool {
-        self.peers.get(&peer).is_some_and(|p| !p.fresh.is_empty() || !p.again.is_empty())
+        self.peers.get(&peer).is_some_and(Peer::has_data)
     }
 
     /// When [`Engine::handle_timeout`] is due.
@@ -358,11 +457,12 @@ impl Engine {
                 Answer::ReportAck { report_serial } => self.report_timeout(now, peer, awaited.session, report_serial),
                 Answer::CancelAck => self.cancel_timeout(now, peer, awaited.session),
                 Answer::Activity => self.activity_timeout(now, peer, awaited.session),
+                Answer::Green => self.green_timeout(now, peer, awaited.session),
             }
         }
     }
 
-    /// The next notice, in the order in which things happened.
+    /// The next notice, in the order in which things happened. Poll until there is none, before polling for transmission.
     pub fn poll_notice(&mut self) -> Option<Notice> {
         self.notices.pop_front()
     }
@@ -372,27 +472,33 @@ impl Engine {
         (self.sending.len(), self.receiving.len(), self.cancelling.len())
     }
 
+    /// Bytes held for reception, as [`Config::receive_limit`] counts them.
+    pub fn held_bytes(&self) -> u64 {
+        self.budget.held
+    }
+
     /// What came in and was not used.
     pub fn discarded(&self) -> Discarded {
         self.discarded
     }
 
-    fn control_segment(&self, control: &Control) -> Option<Vec<u8>> {
-        let (session, content) = match *control {
+    fn control_segment(&mut self, now: Instant, peer: u64, control: &Control) -> Option<Bytes> {
+        let nothing = Echo::new();
+        let (session, content, echo) = match control {
             Control::Report { session, report_serial } => {
-                let report = self.receiving.get(&session)?.report(report_serial)?;
-                (session, Content::Report(report.clone()))
+                let report = self.receiving.get(session)?.report(*report_serial)?;
+                (*session, Content::Report(report.clone()), &nothing)
             }
-            Control::ReportAck { session, report_serial } => (session, Content::ReportAck { report_serial }),
+            Control::ReportAck { session, report_serial, echo } => {
+                (*session, Content::ReportAck { report_serial: *report_serial }, echo)
+            }
             Control::Cancel { session } => {
-                let cancelling = self.cancelling.get(&session)?;
-                (session, Content::Cancel { by: cancelling.by, reason: cancelling.reason })
+                let cancelling = self.cancelling.get(session)?;
+                (*session, Content::Cancel { by: cancelling.by, reason: cancelling.reason }, &nothing)
             }
-            Control::CancelAck { session, by } => (session, Content::CancelAck { by }),
+            Control::CancelAck { session, by, echo } => (*session, Content::CancelAck { by: *by }, echo),
         };
-        let mut bytes = Vec::new();
-        Segment::new(session, content).emit(&mut bytes);
-        Some(bytes)
+        Some(self.encode(now, peer, session, content, echo))
     }
 
     fn control_sent(&mut self, now: Instant, peer: u64, control: &Control, length: usize) {
@@ -416,105 +522,26 @@ impl Engine {
         }
     }
 
-    fn queue_control(&mut self, peer: u64, control: Control) {
-        if let Some(state) = self.peers.get_mut(&peer)
-            && !state.queue_control(control)
-        {
+    /// Queues an answer to a peer. Where nothing can be sent to it there is no answer; where there is no room that is counted.
+    fn queue_control(&mut self, peer: u64, control: Control) -> bool {
+        let Some(state) = self.peers.get_mut(&peer) else { return false };
+        let queued = state.queue_control(control);
+        if !queued && !state.config.receive_only {
             self.discarded.over_limit += 1;
         }
+        queued
     }
 
     /// Remembers that a session is over, for as long as its peer can go on trying.
     fn remember_closed(&mut self, now: Instant, peer: u64, session: SessionId) {
-        let patience = self.peers.get(&peer).map_or(Duration::ZERO, Peer::patience);
-        self.closed.remember(session, now + patience);
-    }
-
-    /// Ends a session from this side: Cancel Session (§6.19), a Cx segment, a notice to the client.
-    fn cancel_locally(&mut self, now: Instant, session: SessionId, reason: CancelReason) {
-        if let Some(sending) = self.remove_sending(now, session) {
-            self.notices.push_back(Notice::TransmissionCancelled {
-                session,
-                peer: sending.peer,
-                reason,
-                locally: true,
-            });
-            // §4.2: if no segment has left, the peer cannot know of the session.
-            if sending.has_begun() {
-                self.start_cancel(session, sending.peer, Party::Sender, reason);
-            }
-        } else if let Some(receiving) = self.remove_receiving(session) {
-            let peer = receiving.peer;
-            self.notices.push_back(Notice::ReceptionCancelled { session, peer, reason, locally: true });
-            self.start_cancel(session, peer, Party::Receiver, reason);
+        let Some(state) = self.peers.get_mut(&peer) else { return };
+        if let Some(forgotten) = state.closed.remember(session, now + state.patience()) {
+            self.jars.remove(&forgotten);
         }
-    }
-
-    fn start_cancel(&mut self, session: SessionId, peer: u64, by: Party, reason: CancelReason) {
-        if self.cancelling.len() >= self.config.max_receiving_sessions {
-            self.discarded.over_limit += 1;
-            return;
-        }
-        self.cancelling.insert(session, Cancelling { peer, by, reason, times_sent: 1 });
-        self.queue_control(peer, Control::Cancel { session });
-    }
-
-    /// Acknowledge Cancellation (§6.17).
-    fn handle_cancel(&mut self, now: Instant, peer: u64, session: SessionId, by: Party, reason: CancelReason) {
-        self.queue_control(peer, Control::CancelAck { session, by });
-        match by {
-            Party::Sender => {
-                if self.remove_receiving(session).is_some() {
-                    self.notices.push_back(Notice::ReceptionCancelled { session, peer, reason, locally: false });
-                } else if self.cancelling.remove(&session).is_some() {
-                    // Both sides gave up at once: there is nobody left to acknowledge ours.
-                    self.timers.stop_session(session);
-                } else {
-                    self.discarded.unknown_session += 1;
-                }
-                self.remember_closed(now, peer, session);
-            }
-            Party::Receiver => {
-                if let Some(sending) = self.remove_sending(now, session) {
-                    let peer = sending.peer;
-                    self.notices.push_back(Notice::TransmissionCancelled { session, peer, reason, locally: false });
-                } else {
-                    self.discarded.unknown_session += 1;
-                }
-            }
-        }
-    }
-
-    /// Stop Cancel Timer (§6.18).
-    fn handle_cancel_ack(&mut self, now: Instant, session: SessionId) {
-        if let Some(cancelling) = self.cancelling.remove(&session) {
-            self.timers.stop_session(session);
-            self.remember_closed(now, cancelling.peer, session);
-        } else {
-            self.discarded.unknown_session += 1;
-        }
-    }
-
-    /// Retransmit Cancellation Segment (§6.16).
-    fn cancel_timeout(&mut self, now: Instant, peer: u64, session: SessionId) {
-        let limit = self.retransmission_limit(peer);
-        let Some(cancelling) = self.cancelling.get_mut(&session) else { return };
-        if cancelling.times_sent > limit {
-            self.cancelling.remove(&session);
-            self.remember_closed(now, peer, session);
-            return;
-        }
-        cancelling.times_sent += 1;
-        self.queue_control(peer, Control::Cancel { session });
-        self.notices.push_back(Notice::Retransmitted { session, peer, bytes: 0, cause: Cause::CancelTimer });
     }
 
     fn retransmission_limit(&self, peer: u64) -> u32 {
         self.peers.get(&peer).map_or(0, |p| p.config.retransmission_limit)
-    }
-
-    fn problem_limit(&self, peer: u64) -> u32 {
-        self.peers.get(&peer).map_or(0, |p| p.config.problem_limit)
     }
 }
 
@@ -522,12 +549,4 @@ impl Engine {
 /// within two or three bytes.
 fn first_serial(rng: &mut ChaCha8Rng) -> u64 {
     u64::from(rng.next_u32() % 0x3fff) + 1
-}
-
-/// Encodes a data segment.
-fn data_segment(session: SessionId, kind: DataKind, client_service: u64, offset: u64, data: &[u8]) -> Bytes {
-    let segment = Segment::new(session, Content::Data(Data { kind, client_service, offset, data }));
-    let mut bytes = Vec::with_capacity(segment.encoded_len());
-    segment.emit(&mut bytes);
-    bytes.into()
 }

@@ -1,61 +1,70 @@
-//! Sessions of this engine as receiver of a block (RFC 5326 §6.8–§6.11, §6.14, §6.21).
+//! Sessions of this engine as receiver of a block (RFC 5326 §6.9, §6.10, §6.14, §6.20, §6.21, §8.2).
 
 use std::collections::BTreeMap;
 use std::ops::Range;
 
 use bytes::Bytes;
 use farlink_units::Instant;
-use farlink_wire::ltp::{CancelReason, Checkpoint, Claim, Colour, Data, Party, Report, SessionId};
+use farlink_wire::ltp::{CancelReason, Claim, Colour, Data, Party, Report, SessionId};
 
 use super::timer::{Answer, Awaited};
-use super::{Cause, Control, Engine, Notice, first_serial};
+use super::{Engine, Notice, first_serial};
 use crate::ranges::RangeSet;
+
+/// What a separate piece of data costs beyond its bytes, when bytes held are counted.
+pub(super) const PIECE_COST: u64 = 64;
 
 #[derive(Debug)]
 pub(super) struct Receiving {
     pub(super) peer: u64,
     client_service: u64,
-    /// Red data by offset; the pieces do not overlap.
-    red: BTreeMap<u64, Bytes>,
+    /// Red data; the pieces do not overlap.
+    red: Pieces,
     received: RangeSet,
+    /// Bytes held for the data and for the reports.
+    held_data: u64,
+    pub(super) held_reports: u64,
     /// Length of the red part, once its end has arrived.
-    red_length: Option<u64>,
+    pub(super) red_length: Option<u64>,
     red_part_ends_block: bool,
-    delivered: bool,
+    pub(super) delivered: bool,
     highest_red: Option<u64>,
     lowest_green: Option<u64>,
     end_of_block: Option<u64>,
-    next_report: u64,
+    pub(super) next_report: u64,
     /// Reports by serial number.
-    reports: BTreeMap<u64, SentReport>,
+    pub(super) reports: BTreeMap<u64, SentReport>,
+    /// How many of them wait to be acknowledged.
+    pub(super) unacknowledged: usize,
     /// The reports that answered each checkpoint.
-    answers: BTreeMap<u64, Vec<u64>>,
-    last_primary_upper: u64,
+    pub(super) answers: BTreeMap<u64, Range<u64>>,
+    pub(super) last_primary_upper: u64,
+    /// Whether the owner knows that there are claims on a part of the red part.
+    partial_claim_told: bool,
     /// When the last segment came, or the peer began to transmit again.
     pub(super) last_heard: Instant,
 }
 
 #[derive(Debug)]
-struct SentReport {
-    report: Report,
-    acknowledged: bool,
+pub(super) struct SentReport {
+    pub(super) report: Report,
+    pub(super) acknowledged: bool,
     /// Whether it waits to be sent, so that asking for it again changes nothing.
-    queued: bool,
-    times_sent: u32,
+    pub(super) queued: bool,
+    pub(super) times_sent: u32,
     /// How many rounds of report and retransmission have led to this report.
-    round: u32,
+    pub(super) round: u32,
 }
-
-/// Most reports of one session. Rounds are limited by the configuration; this bounds what a hostile peer can make of one.
-const MAX_REPORTS: usize = 1 << 14;
 
 impl Receiving {
     fn new(now: Instant, peer: u64, client_service: u64, first_report: u64) -> Self {
         Receiving {
             peer,
             client_service,
-            red: BTreeMap::new(),
+            red: Pieces::default(),
             received: RangeSet::new(),
+            held_data: 0,
+            held_reports: 0,
             red_length: None,
             red_part_ends_block: false,
             delivered: false,
@@ -64,8 +73,10 @@ impl Receiving {
             end_of_block: None,
             next_report: first_report,
             reports: BTreeMap::new(),
+            unacknowledged: 0,
             answers: BTreeMap::new(),
             last_primary_upper: 0,
+            partial_claim_told: false,
             last_heard: now,
         }
     }
@@ -81,12 +92,24 @@ impl Receiving {
         }
     }
 
-    fn held_bytes(&self) -> u64 {
-        if self.delivered { 0 } else { self.received.len() }
-    }
-
     fn red_part_is_whole(&self) -> bool {
         self.red_length.is_some_and(|length| self.received.covers(&(0..length)))
+    }
+
+    /// The highest upper bound among the red segments.
+    pub(super) fn red_upper(&self) -> u64 {
+        self.received.end()
+    }
+
+    pub(super) fn has_within(&self, scope: &Range<u64>) -> bool {
+        self.received.within(scope.clone()).next().is_some()
+    }
+
+    pub(super) fn claims(&self, scope: &Range<u64>) -> Vec<Claim> {
+        self.received
+            .within(scope.clone())
+            .map(|r| Claim { offset: r.start - scope.start, length: r.end - r.start })
+            .collect()
     }
 
     /// Whether only green data has come, up to the end of the block (§8.2). If it does not begin at zero a red part may have
@@ -98,48 +121,22 @@ impl Receiving {
     /// Whether every part of the block has been signified and no report waits to be acknowledged.
     fn is_over(&self) -> bool {
         let whole = self.delivered && (self.red_part_ends_block || self.end_of_block.is_some());
-        (whole || self.is_all_green()) && self.reports.values().all(|r| r.acknowledged)
+        (whole || self.is_all_green()) && self.unacknowledged == 0
     }
 
     /// What contradicts earlier segments: data past the end of the red part, or a second end elsewhere.
     fn contradicts(&self, data: &Data<'_>, end: u64) -> bool {
-        self.client_service != data.client_service
-            || match self.red_length {
-                Some(length) => end > length || (data.kind.is_end_of_red_part() && end != length),
-                None => data.kind.is_end_of_red_part() && end < self.received.end(),
-            }
-    }
-
-    /// The scope of the report that a checkpoint calls for (§6.11), and the round that it belongs to.
-    fn scope(&self, checkpoint: Checkpoint, upper: u64) -> (Range<u64>, u32) {
-        let answered = self.reports.get(&checkpoint.report_serial);
-        let (lower, round) = match (checkpoint.report_serial, answered) {
-            (0, _) => (self.last_primary_upper, 0),
-            (_, Some(answered)) => (answered.report.lower_bound, answered.round + 1),
-            // It answers a report that this session has not issued; nothing is lost by telling all.
-            (_, None) => (0, 1),
-        };
-        let empty = lower >= upper || self.received.within(lower..upper).next().is_none();
-        (if empty { 0 } else { lower }..upper, round)
-    }
-
-    fn claims(&self, scope: &Range<u64>) -> Vec<Claim> {
-        self.received
-            .within(scope.clone())
-            .map(|r| Claim { offset: r.start - scope.start, length: r.end - r.start })
-            .collect()
-    }
-
-    fn take_red_part(&mut self) -> Bytes {
-        let pieces = std::mem::take(&mut self.red);
-        if pieces.len() == 1 {
-            return pieces.into_values().next().unwrap_or_default();
+        match self.red_length {
+            Some(length) => end > length || (data.kind.is_end_of_red_part() && end != length),
+            None => data.kind.is_end_of_red_part() && end < self.received.end(),
         }
-        let mut whole = Vec::with_capacity(pieces.values().map(Bytes::len).sum());
-        for piece in pieces.values() {
-            whole.extend_from_slice(piece);
-        }
-        whole.into()
+    }
+
+    /// Claims on a part of the red part that the owner has not been told of.
+    fn claims_anew(&mut self) -> bool {
+        let claims = self.unacknowledged > 0 && !self.delivered && !self.partial_claim_told;
+        self.partial_claim_told |= claims;
+        claims
     }
 }
 
@@ -147,44 +144,61 @@ impl Engine {
     pub(super) fn remove_receiving(&mut self, session: SessionId) -> Option<Receiving> {
         let receiving = self.receiving.remove(&session)?;
         self.timers.stop_session(session);
-        self.received_bytes -= receiving.held_bytes();
         if let Some(peer) = self.peers.get_mut(&receiving.peer) {
+            self.budget.give_back(peer, receiving.held_data + receiving.held_reports);
             peer.receiving_sessions -= 1;
         }
         Some(receiving)
     }
 
     pub(super) fn handle_data(&mut self, now: Instant, peer: u64, session: SessionId, data: &Data<'_>, frame: &Bytes) {
-        if self.cancelling.contains_key(&session) || self.closed.contains(&session) {
-            self.discarded.unknown_session += 1;
+        let Some(receiving) = self.receiving.get_mut(&session) else {
+            if self.open_receiving(now, peer, session, data, frame) {
+                self.handle_data(now, peer, session, data, frame);
+            }
             return;
-        }
-        if !self.config.client_services.contains(&data.client_service) {
-            if self.receiving.contains_key(&session) {
-                self.cancel_locally(now, session, CancelReason::Unreachable);
+        };
+        receiving.last_heard = now;
+        if receiving.client_service != data.client_service {
+            if self.config.client_services.contains(&data.client_service) {
+                self.discarded.contradictory += 1;
             } else {
-                self.start_cancel(session, peer, Party::Receiver, CancelReason::Unreachable);
+                self.cancel_locally(now, session, CancelReason::Unreachable);
             }
             return;
-        }
-        if !self.receiving.contains_key(&session) {
-            let limit = self.config.max_receiving_sessions;
-            let Some(state) = self.peers.get_mut(&peer) else { return };
-            if state.receiving_sessions >= limit {
-                self.discarded.over_limit += 1;
-                return;
-            }
-            state.receiving_sessions += 1;
-            let first_report = first_serial(&mut self.rng);
-            self.receiving.insert(session, Receiving::new(now, peer, data.client_service, first_report));
-            self.watch(now, peer, session);
-        } else if let Some(receiving) = self.receiving.get_mut(&session) {
-            receiving.last_heard = now;
         }
         match data.kind.colour() {
             Colour::Red => self.handle_red(now, session, data, frame),
             Colour::Green => self.handle_green(now, session, data, frame),
         }
+    }
+
+    /// The first segment of a session, or one of a session that is over. Whether the session is open now.
+    fn open_receiving(&mut self, now: Instant, peer: u64, session: SessionId, data: &Data<'_>, frame: &Bytes) -> bool {
+        let Some(state) = self.peers.get_mut(&peer) else { return false };
+        if self.cancelling.contains_key(&session) || state.closed.contains(&session) {
+            if data.kind.colour() == Colour::Green && self.green.contains_key(&session) {
+                self.gather_green(now, peer, session, data, frame, None);
+            } else {
+                self.discarded.unknown_session += 1;
+            }
+            return false;
+        }
+        if !self.config.client_services.contains(&data.client_service) {
+            self.start_cancel(now, session, peer, Party::Receiver, CancelReason::Unreachable);
+            return false;
+        }
+        if state.receiving_sessions >= self.config.max_receiving_sessions {
+            self.discarded.over_limit += 1;
+            return false;
+        }
+        state.receiving_sessions += 1;
+        let first_report = first_serial(&mut self.rng);
+        self.receiving.insert(session, Receiving::new(now, peer, data.client_service, first_report));
+        self.watch(now, peer, session);
+        let client_service = data.client_service;
+        self.notices.push_back(Notice::ReceptionStarted { session, peer, client_service });
+        true
     }
 
     /// Sees to it that a session in which nothing happens any more does not stay open for ever.
@@ -215,19 +229,20 @@ impl Engine {
             self.cancel_locally(now, session, CancelReason::Miscoloured);
             return;
         }
-        let end = data.offset + data.data.len() as u64;
         receiving.lowest_green = Some(receiving.lowest_green.map_or(data.offset, |lowest| lowest.min(data.offset)));
         if data.kind.is_end_of_block() {
-            receiving.end_of_block = Some(end);
+            receiving.end_of_block = Some(data.end());
         }
+        let (peer, start) = (receiving.peer, receiving.red_length);
         self.notices.push_back(Notice::GreenSegment {
             session,
-            peer: receiving.peer,
+            peer,
             client_service: data.client_service,
             offset: data.offset,
-            data: frame.slice_ref(data.data),
+            data: kept(data.data, frame),
             is_end_of_block: data.kind.is_end_of_block(),
         });
+        self.gather_green(now, peer, session, data, frame, start);
         self.close_if_over(now, session);
     }
 
@@ -237,147 +252,97 @@ impl Engine {
             self.cancel_locally(now, session, CancelReason::Miscoloured);
             return;
         }
-        let end = data.offset + data.data.len() as u64;
+        let end = data.end();
         if receiving.contradicts(data, end) {
             self.discarded.contradictory += 1;
             return;
         }
-        receiving.highest_red = receiving.highest_red.max(Some(data.offset));
-        if !receiving.delivered {
-            let missing = receiving.received.gaps(data.offset..end);
-            let new_bytes: u64 = missing.iter().map(|gap| gap.end - gap.start).sum();
-            if self.received_bytes + new_bytes > self.config.receive_limit {
-                self.discarded.over_limit += 1;
-                return;
-            }
-            if new_bytes == 0 {
-                self.discarded.duplicate_data += 1;
-            }
-            // A short piece must not keep a long frame in memory.
-            let content = if data.data.len() * 2 < frame.len() {
-                Bytes::copy_from_slice(data.data)
-            } else {
-                frame.slice_ref(data.data)
-            };
-            for gap in missing {
-                let piece = content.slice((gap.start - data.offset) as usize..(gap.end - data.offset) as usize);
-                receiving.red.insert(gap.start, piece);
-                receiving.received.insert(gap);
-            }
-            self.received_bytes += new_bytes;
-        } else {
+        if receiving.delivered {
             self.discarded.duplicate_data += 1;
+        } else {
+            let Some(peer) = self.peers.get_mut(&receiving.peer) else { return };
+            let range = data.offset..end;
+            if receiving.received.end() <= range.start && !range.is_empty() {
+                // The next of what comes in order, and what comes after a gap.
+                let further =
+                    receiving.received.pieces() >= peer.config.max_ranges && receiving.received.end() < range.start;
+                let cost = data.data.len() as u64 + PIECE_COST;
+                if further || !self.budget.take(peer, cost) {
+                    self.discarded.over_limit += 1;
+                    return;
+                }
+                receiving.held_data += cost;
+                receiving.red.push(range.start, kept(data.data, frame));
+                receiving.received.insert(range);
+            } else {
+                let missing = receiving.received.gaps(range);
+                let new_bytes: u64 = missing.iter().map(|gap| gap.end - gap.start).sum();
+                let cost = new_bytes + PIECE_COST * missing.len() as u64;
+                let further = receiving.received.pieces() + missing.len() > peer.config.max_ranges + 1;
+                if further || !self.budget.take(peer, cost) {
+                    self.discarded.over_limit += 1;
+                    return;
+                }
+                receiving.held_data += cost;
+                if new_bytes == 0 && !data.data.is_empty() {
+                    self.discarded.duplicate_data += 1;
+                }
+                let content = kept(data.data, frame);
+                for gap in missing {
+                    let piece = content.slice((gap.start - data.offset) as usize..(gap.end - data.offset) as usize);
+                    receiving.red.push(gap.start, piece);
+                    receiving.received.insert(gap);
+                }
+            }
         }
+        receiving.highest_red = receiving.highest_red.max(Some(data.offset));
         if data.kind.is_end_of_red_part() {
             receiving.red_length = Some(end);
             receiving.red_part_ends_block |= data.kind.is_end_of_block();
         }
-        if let Some(checkpoint) = data.kind.checkpoint() {
+        let whole = !receiving.delivered && receiving.red_part_is_whole();
+        let checkpoint = data.kind.checkpoint();
+        if checkpoint.is_none() && !whole {
+            return;
+        }
+        if let Some(checkpoint) = checkpoint {
             self.answer_checkpoint(now, session, checkpoint, end);
         }
-        self.deliver_if_whole(session);
+        if whole {
+            self.deliver(session);
+        }
+        self.tell_partial_claim(session);
+        if data.kind.is_end_of_red_part() {
+            self.green_begins(session, end);
+        }
         self.close_if_over(now, session);
     }
 
-    /// Send Reception Report (§6.11), or Retransmit RS (§6.8) for a checkpoint that has been answered before.
-    fn answer_checkpoint(&mut self, now: Instant, session: SessionId, checkpoint: Checkpoint, upper: u64) {
-        let Some(receiving) = self.receiving.get_mut(&session) else { return };
-        let peer = receiving.peer;
-        if let Some(serials) = receiving.answers.get(&checkpoint.serial) {
-            // An acknowledged report has reached the sender, whose repeated checkpoint was on its way by then.
-            let unacknowledged: Vec<u64> = serials.iter().copied().filter(|s| receiving.report(*s).is_some()).collect();
-            for serial in unacknowledged {
-                self.retransmit_report(now, peer, session, serial, Cause::RepeatedCheckpoint);
-            }
-            return;
-        }
-        let Some(state) = self.peers.get_mut(&peer) else { return };
-        let (scope, round) = receiving.scope(checkpoint, upper);
-        if round > state.config.problem_limit || receiving.reports.len() >= MAX_REPORTS {
-            self.cancel_locally(now, session, CancelReason::RetransmissionLimit);
-            return;
-        }
-        let claims = receiving.claims(&scope);
-        // A report has at least one claim (§3.2.2). The checkpoint is not remembered, so it is answered when it comes again.
-        if claims.is_empty() {
-            return;
-        }
-        if checkpoint.report_serial == 0 {
-            receiving.last_primary_upper = receiving.last_primary_upper.max(upper);
-        }
-        let report = Report {
-            report_serial: 0,
-            checkpoint_serial: checkpoint.serial,
-            upper_bound: scope.end,
-            lower_bound: scope.start,
-            claims,
-        };
-        let mut next = receiving.next_report;
-        let reports = split_report(report, state.config.segment_size, &mut next);
-        receiving.next_report = next;
-        receiving.answers.insert(checkpoint.serial, reports.iter().map(|r| r.report_serial).collect());
-        for report in reports {
-            let report_serial = report.report_serial;
-            let queued = state.queue_control(Control::Report { session, report_serial });
-            let sent = SentReport { report, acknowledged: false, queued, times_sent: 0, round };
-            receiving.reports.insert(report_serial, sent);
-        }
-    }
-
     /// Signify Red-Part Reception (§6.9).
-    fn deliver_if_whole(&mut self, session: SessionId) {
+    fn deliver(&mut self, session: SessionId) {
         let Some(receiving) = self.receiving.get_mut(&session) else { return };
-        if receiving.delivered || !receiving.red_part_is_whole() {
-            return;
+        if let Some(peer) = self.peers.get_mut(&receiving.peer) {
+            self.budget.give_back(peer, std::mem::take(&mut receiving.held_data));
         }
-        self.received_bytes -= receiving.held_bytes();
         receiving.delivered = true;
         self.notices.push_back(Notice::RedPart {
             session,
             peer: receiving.peer,
             client_service: receiving.client_service,
-            data: receiving.take_red_part(),
+            data: std::mem::take(&mut receiving.red).join(0..receiving.received.end()),
             is_end_of_block: receiving.red_part_ends_block,
         });
     }
 
-    /// Retransmit RS (§6.8) because its timer has run out.
-    pub(super) fn report_timeout(&mut self, now: Instant, peer: u64, session: SessionId, serial: u64) {
-        if self.receiving.get(&session).is_some_and(|r| r.report(serial).is_some()) {
-            self.retransmit_report(now, peer, session, serial, Cause::ReportTimer);
+    pub(super) fn tell_partial_claim(&mut self, session: SessionId) {
+        let Some(receiving) = self.receiving.get_mut(&session) else { return };
+        if receiving.claims_anew() {
+            let peer = receiving.peer;
+            self.notices.push_back(Notice::PartialClaim { session, peer });
         }
     }
 
-    fn retransmit_report(&mut self, now: Instant, peer: u64, session: SessionId, serial: u64, cause: Cause) {
-        let limit = self.retransmission_limit(peer);
-        let Some(sent) = self.receiving.get_mut(&session).and_then(|r| r.reports.get_mut(&serial)) else { return };
-        if sent.queued {
-            return;
-        }
-        if sent.times_sent > limit {
-            self.cancel_locally(now, session, CancelReason::RetransmissionLimit);
-            return;
-        }
-        let Some(state) = self.peers.get_mut(&peer) else { return };
-        sent.queued = state.queue_control(Control::Report { session, report_serial: serial });
-        self.timers.stop(&Awaited { session, answer: Answer::ReportAck { report_serial: serial } });
-        self.notices.push_back(Notice::Retransmitted { session, peer, bytes: 0, cause });
-    }
-
-    /// Stop RS Timer (§6.14).
-    pub(super) fn handle_report_ack(&mut self, now: Instant, session: SessionId, serial: u64) {
-        self.timers.stop(&Awaited { session, answer: Answer::ReportAck { report_serial: serial } });
-        match self.receiving.get_mut(&session).and_then(|r| r.reports.get_mut(&serial)) {
-            Some(sent) => {
-                sent.acknowledged = true;
-                sent.report.claims = Vec::new();
-                self.close_if_over(now, session);
-            }
-            None => self.discarded.unknown_session += 1,
-        }
-    }
-
-    fn close_if_over(&mut self, now: Instant, session: SessionId) {
+    pub(super) fn close_if_over(&mut self, now: Instant, session: SessionId) {
         if self.receiving.get(&session).is_some_and(Receiving::is_over) {
             self.close_receiving(now, session);
         }
@@ -386,46 +351,54 @@ impl Engine {
     /// Close Session (§6.20). One that may have lost its red part whole is forgotten at once, so that its repeated checkpoint
     /// opens it anew.
     fn close_receiving(&mut self, now: Instant, session: SessionId) {
-        if let Some(receiving) = self.remove_receiving(session) {
-            let red_may_follow = receiving.received.is_empty() && receiving.lowest_green != Some(0);
-            if !red_may_follow {
-                self.remember_closed(now, receiving.peer, session);
-            }
+        let Some(receiving) = self.remove_receiving(session) else { return };
+        let peer = receiving.peer;
+        let red_may_follow = receiving.received.is_empty() && receiving.lowest_green != Some(0);
+        if red_may_follow {
+            self.jars.remove(&session);
+        } else {
+            self.remember_closed(now, peer, session);
         }
+        self.green_session_closed(session);
+        self.notices.push_back(Notice::ReceptionClosed { session, peer });
     }
 }
 
-/// A report, split so that each segment fits `segment_size` (§6.11).
-fn split_report(report: Report, segment_size: usize, next_serial: &mut u64) -> Vec<Report> {
-    // 70 bytes hold the longest header and the fixed fields; two SDNVs of at most ten bytes make a claim, and nearly always
-    // far shorter ones.
-    let per_segment = ((segment_size.saturating_sub(70)) / 20).max(1);
-    let mut serial = || {
-        let serial = *next_serial;
-        *next_serial += 1;
-        serial
-    };
-    if report.claims.len() <= per_segment {
-        return vec![Report { report_serial: serial(), ..report }];
+/// Data by its place in the block. What comes in order, which is nearly all, is kept without a search.
+#[derive(Debug, Default)]
+pub(super) struct Pieces {
+    pieces: Vec<(u64, Bytes)>,
+    disordered: bool,
+}
+
+impl Pieces {
+    pub(super) fn push(&mut self, offset: u64, piece: Bytes) {
+        self.disordered |= self.pieces.last().is_some_and(|(last, _)| *last > offset);
+        self.pieces.push((offset, piece));
     }
-    let mut reports = Vec::new();
-    let mut lower = report.lower_bound;
-    let parts: Vec<_> = report.claims.chunks(per_segment).collect();
-    for (index, claims) in parts.iter().enumerate() {
-        // A scope ends where the next part's first claim begins, so that the gap before that claim is told here.
-        let upper = match parts.get(index + 1) {
-            Some(next) => report.lower_bound + next[0].offset,
-            None => report.upper_bound,
+
+    /// The bytes of `range`, all of which are here.
+    pub(super) fn join(mut self, range: Range<u64>) -> Bytes {
+        if self.disordered {
+            self.pieces.sort_unstable_by_key(|(offset, _)| *offset);
+        }
+        let within = |(offset, piece): (u64, Bytes)| {
+            let start = range.start.max(offset);
+            let end = range.end.min(offset + piece.len() as u64);
+            (start < end).then(|| piece.slice((start - offset) as usize..(end - offset) as usize))
         };
-        let shift = lower - report.lower_bound;
-        reports.push(Report {
-            report_serial: serial(),
-            checkpoint_serial: report.checkpoint_serial,
-            lower_bound: lower,
-            upper_bound: upper,
-            claims: claims.iter().map(|c| Claim { offset: c.offset - shift, length: c.length }).collect(),
-        });
-        lower = upper;
+        if self.pieces.len() == 1 {
+            return self.pieces.pop().and_then(within).unwrap_or_default();
+        }
+        let mut whole = Vec::with_capacity((range.end - range.start) as usize);
+        for piece in self.pieces.into_iter().filter_map(within) {
+            whole.extend_from_slice(&piece);
+        }
+        whole.into()
     }
-    reports
+}
+
+/// Data of a frame to be kept. A short piece must not keep a long frame in memory.
+pub(super) fn kept(data: &[u8], frame: &Bytes) -> Bytes {
+    if data.len() * 2 < frame.len() { Bytes::copy_from_slice(data) } else { frame.slice_ref(data) }
 }

@@ -18,6 +18,8 @@ pub(super) enum Answer {
     Activity,
     /// An acknowledgment of our cancellation of the session.
     CancelAck,
+    /// The rest of a green part.
+    Green,
     /// A report for the checkpoint of this serial number.
     Report { checkpoint_serial: u64 },
     /// An acknowledgment of the report of this serial number.
@@ -84,12 +86,17 @@ impl Timers {
         }
     }
 
+    /// Stops the timers of a session, save that of its green part, which may be waited for beyond the session's end.
     pub(super) fn stop_session(&mut self, session: SessionId) {
-        let first = Awaited { session, answer: Answer::Activity };
-        let of_session: Vec<Awaited> =
-            self.timers.range(first..).map(|(a, _)| *a).take_while(|a| a.session == session).collect();
-        for awaited in of_session {
-            self.stop(&awaited);
+        let mut from = Awaited { session, answer: Answer::Activity };
+        while let Some((awaited, _)) = self.timers.range(from..).next().filter(|(a, _)| a.session == session) {
+            let awaited = *awaited;
+            if awaited.answer == Answer::Green {
+                from = Awaited { session, answer: Answer::Report { checkpoint_serial: 0 } };
+            } else {
+                self.stop(&awaited);
+                from = awaited;
+            }
         }
     }
 

@@ -12,14 +12,23 @@ impl Segment<'_> {
     /// # Panics
     /// With more than 15 header or 15 trailer extensions, which the segment format cannot express.
     pub fn emit(&self, out: &mut Vec<u8>) {
-        let (headers, trailers) = (self.header_extensions.len(), self.trailer_extensions.len());
+        self.emit_with(&[], &[], out);
+    }
+
+    /// As [`emit`](Self::emit), with further extensions at the end of header and trailer.
+    #[inline]
+    pub(super) fn emit_with(&self, header: &[Extension<'_>], trailer: &[Extension<'_>], out: &mut Vec<u8>) {
+        let headers = self.header_extensions.len() + header.len();
+        let trailers = self.trailer_extensions.len() + trailer.len();
         assert!(headers <= MAX_EXTENSIONS && trailers <= MAX_EXTENSIONS, "{headers} + {trailers} extensions");
-        out.reserve(self.encoded_len());
+        let further: usize = header.iter().chain(trailer).map(Extension::encoded_len).sum();
+        out.reserve(self.encoded_len() + further);
         out.push(self.type_code());
         sdnv::encode(self.session.originator, out);
         sdnv::encode(self.session.number, out);
         out.push((headers << 4 | trailers) as u8);
         emit_extensions(&self.header_extensions, out);
+        emit_extensions(header, out);
         match &self.content {
             Content::Cancel { reason, .. } => out.push(reason.code()),
             Content::Data(data) => {
@@ -29,13 +38,14 @@ impl Segment<'_> {
             _ => self.each_number(|number| sdnv::encode(number, out)),
         }
         emit_extensions(&self.trailer_extensions, out);
+        emit_extensions(trailer, out);
     }
 
     /// Octets that [`emit`](Self::emit) appends.
     pub fn encoded_len(&self) -> usize {
         let mut len = 2 + sdnv::encoded_len(self.session.originator) + sdnv::encoded_len(self.session.number);
         for extension in self.header_extensions.iter().chain(&self.trailer_extensions) {
-            len += 1 + sdnv::encoded_len(extension.value.len() as u64) + extension.value.len();
+            len += extension.encoded_len();
         }
         self.each_number(|number| len += sdnv::encoded_len(number));
         match &self.content {
@@ -72,6 +82,13 @@ impl Segment<'_> {
             Content::ReportAck { report_serial } => number(*report_serial),
             Content::Cancel { .. } | Content::CancelAck { .. } => {}
         }
+    }
+}
+
+impl Extension<'_> {
+    /// Octets that the extension takes in a segment: tag, length, value (section 3.1.4).
+    pub fn encoded_len(&self) -> usize {
+        1 + sdnv::encoded_len(self.value.len() as u64) + self.value.len()
     }
 }
 

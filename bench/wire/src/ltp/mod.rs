@@ -16,15 +16,19 @@
 //!
 //! Codes 5, 6, 10 and 11 are undefined and refused. The flag walk-through of section 3.1.1 swaps cancellations and
 //! their acknowledgments; the tables of sections 3.1.2 and 3.1.3 are what stacks speak, and what is followed here.
+//!
+//! Extensions that are not known here keep their tag and octets, so that they survive a round trip. Those of RFC 5327,
+//! authentication and cookies, are in [`security`].
 
 mod emit;
 mod error;
 mod parse;
+pub mod security;
 
 use std::fmt;
 
 pub use error::LtpError;
-pub use parse::segments;
+pub use parse::{segments, segments_with_octets};
 
 /// Names a session among all between two engines: who sends the block, and that engine's number for it (section 3.1).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]

@@ -6,16 +6,22 @@ use crate::sdnv;
 /// The segments of one frame of the layer below, such as a UDP datagram, which holds an integral number of them
 /// (section 5). Stops after the first error, since nothing says where the next segment would begin.
 pub fn segments(datagram: &[u8]) -> impl Iterator<Item = Result<Segment<'_>, LtpError>> {
+    segments_with_octets(datagram).map(|segment| segment.map(|(segment, _)| segment))
+}
+
+/// As [`segments`], each with the octets that it was read from, which is what an authentication value covers (RFC 5327).
+pub fn segments_with_octets(datagram: &[u8]) -> impl Iterator<Item = Result<(Segment<'_>, &[u8]), LtpError>> {
     let mut reader = Reader { bytes: datagram, at: 0 };
     std::iter::from_fn(move || {
         if reader.left() == 0 {
             return None;
         }
+        let start = reader.at;
         let segment = reader.segment();
         if segment.is_err() {
             reader.at = datagram.len();
         }
-        Some(segment)
+        Some(segment.map(|segment| (segment, &datagram[start..reader.at])))
     })
 }
 

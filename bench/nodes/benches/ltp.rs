@@ -1,0 +1,151 @@
+//! LTP segments a second under the virtual clock, on one core: two engines and the channels between them.
+//!
+//! `cargo bench -p farlink-nodes --bench ltp`. One element is one segment that was made, carried, parsed and taken in. The
+//! goal is a million a second for data segments of 1360 bytes.
+#![allow(missing_docs)]
+
+use std::hint::black_box;
+
+use bytes::Bytes;
+use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use farlink_channel_models::{BitErrors, LightTime};
+use farlink_engine::ltp::{BUNDLE_PROTOCOL, Config, Engine, Notice, PathInfo, PeerConfig};
+use farlink_link::{Channel, ChannelConfig, Contacts, Damaged};
+use farlink_record::ChannelId;
+use farlink_units::{BitRate, Duration, Instant};
+
+const EARTH: u64 = 1;
+const MARS: u64 = 2;
+const OWLT: Duration = Duration::from_secs(600);
+const RATE_BPS: u64 = 10_000_000_000;
+
+struct Pair {
+    now: Instant,
+    engines: [Engine; 2],
+    /// From the engine of the same place to the other.
+    channels: [Channel; 2],
+    segments: u64,
+    delivered: u64,
+}
+
+impl Pair {
+    fn new(ber: f64, config: PeerConfig) -> Self {
+        let engine = |id: u64, peer: u64| {
+            let mut engine = Engine::new(Config::new(id, id));
+            engine.add_peer(peer, config.clone());
+            let path = PathInfo {
+                light_time_out: OWLT,
+                light_time_back: OWLT,
+                rate_out_bps: RATE_BPS,
+                rate_back_bps: RATE_BPS,
+                overhead_bits: 0,
+            };
+            engine.set_path(peer, path);
+            engine
+        };
+        let channel = |id: u16| {
+            Channel::new(ChannelConfig {
+                id: ChannelId(id),
+                rate: BitRate::from_bps(RATE_BPS).expect("a rate"),
+                overhead_bits: 0,
+                contacts: Contacts::Always,
+                light_time: LightTime::Constant(OWLT),
+                errors: BitErrors::independent(ber, u64::from(id)),
+                damaged: Damaged::Drop,
+                queue_bits: 1 << 30,
+            })
+        };
+        Pair {
+            now: Instant::ZERO,
+            engines: [engine(EARTH, MARS), engine(MARS, EARTH)],
+            channels: [channel(0), channel(1)],
+            segments: 0,
+            delivered: 0,
+        }
+    }
+
+    /// Sends what can be sent now. Frames queue for the transmitter, which changes nothing for the engines' work.
+    fn transmit(&mut self) {
+        for (place, peer) in [MARS, EARTH].into_iter().enumerate() {
+            let channel = &mut self.channels[place];
+            while channel.busy_until() <= self.now {
+                let Some(frame) = self.engines[place].poll_transmit(self.now, peer, usize::MAX) else { break };
+                channel.offer(self.now, frame, |event| {
+                    black_box(&event);
+                });
+                self.segments += 1;
+            }
+        }
+    }
+
+    fn run(&mut self) {
+        loop {
+            self.transmit();
+            for (place, engine) in self.engines.iter_mut().enumerate() {
+                while let Some(notice) = engine.poll_notice() {
+                    if let Notice::RedPart { data, .. } = notice {
+                        self.delivered += data.len() as u64;
+                        assert_eq!(place, 1);
+                    }
+                }
+            }
+            let dues = self.channels.iter().filter_map(Channel::next_due);
+            let busy = self.channels.iter().map(Channel::busy_until).filter(|busy| *busy > self.now);
+            let timeouts = self.engines.iter().filter_map(Engine::poll_timeout);
+            let Some(next) = dues.chain(busy).chain(timeouts).min() else { return };
+            self.now = next.max(self.now);
+            for (place, from) in [EARTH, MARS].into_iter().enumerate() {
+                while let Some(arrival) = self.channels[place].take_due(self.now) {
+                    black_box(arrival.event(ChannelId(place as u16)));
+                    if arrival.delivered {
+                        self.engines[1 - place].handle_frame(self.now, from, &arrival.content);
+                    }
+                }
+            }
+            for engine in &mut self.engines {
+                engine.handle_timeout(self.now);
+            }
+        }
+    }
+}
+
+const BLOCK: usize = 8 << 20;
+
+fn loaded(blocks: usize, block: usize, ber: f64, config: &PeerConfig) -> Pair {
+    let mut pair = Pair::new(ber, config.clone());
+    let data = Bytes::from(vec![0x5a; block]);
+    for _ in 0..blocks {
+        pair.engines[0].send(MARS, BUNDLE_PROTOCOL, data.clone().into(), block as u64).expect("room for a block");
+    }
+    pair
+}
+
+fn bench(c: &mut Criterion) {
+    let mut group = c.benchmark_group("ltp");
+    group.sample_size(20);
+    let plain = PeerConfig::default();
+    for (name, blocks, block, ber, config) in [
+        ("one large block", 1, BLOCK, 0.0, plain.clone()),
+        ("100 blocks of 84 kB", 100, BLOCK / 100, 0.0, plain.clone()),
+        ("one large block, one segment in ten lost", 1, BLOCK, 1e-5, plain.clone()),
+    ] {
+        let mut once = loaded(blocks, block, ber, &config);
+        once.run();
+        assert_eq!(once.delivered, (blocks * block) as u64);
+        group.throughput(Throughput::Elements(once.segments));
+        group.bench_function(name, |b| {
+            b.iter_batched(
+                || loaded(blocks, block, ber, &config),
+                |mut pair| {
+                    pair.run();
+                    pair
+                },
+                BatchSize::PerIteration,
+            );
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, bench);
+criterion_main!(benches);
