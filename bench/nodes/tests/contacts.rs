@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 use farlink_channel_models::{BitErrors, Interval, LightTime};
-use farlink_engine::bp::Transmission;
+use farlink_engine::bp::{self, Registration, Transmission};
 use farlink_engine::ltp::PeerConfig;
 use farlink_engine::schedule::{Schedule, Window};
 use farlink_link::{Bench, Channel, ChannelConfig, Contacts, Damaged, Node};
@@ -31,26 +31,25 @@ fn schedule(contacts: &[Contact], rate_bps: u64, light_time: i64) -> Schedule {
 
 fn node(me: u64, other: u64, transmit: Schedule, receive: Schedule) -> BuiltinNode {
     let place = |number: u64| number as u16 - 1;
+    let alone = Config::new(NodeId(place(me)), me, me);
     BuiltinNode::new(Config {
-        id: NodeId(place(me)),
-        number: me,
-        dtn_time_at_zero_ms: 800_000_000_000,
-        storage_limit: 1 << 30,
-        status_reports: false,
-        seed: me,
+        agent: bp::Config { dtn_time_at_zero_ms: 800_000_000_000, ..alone.agent },
         neighbours: vec![Neighbour {
             id: NodeId(place(other)),
-            number: other,
+            node: Eid::ipn(other, 0),
+            engine: other,
             outgoing: ChannelId(place(me)),
             incoming: ChannelId(place(other)),
             transmit,
             receive,
             overhead_bits: 0,
             ltp: PeerConfig::default(),
+            reliable: true,
+            aggregation: None,
         }],
-        services: vec![1],
-        routes: vec![(other, other)],
-        default_route: None,
+        endpoints: vec![(Eid::ipn(me, 1), Registration::ACTIVE)],
+        routes: vec![format!("* via ipn:{other}.0").parse().unwrap()],
+        ..alone
     })
 }
 

@@ -7,8 +7,9 @@ use std::path::PathBuf;
 
 use bytes::Bytes;
 use farlink_channel_models::BitErrors;
-use farlink_engine::bp::Transmission;
+use farlink_engine::bp::{self, Registration, Transmission};
 use farlink_engine::ltp::PeerConfig;
+use farlink_engine::routing::{EidPattern, StaticRoute};
 use farlink_link::{Bench, Channel, ChannelConfig, Contacts, Damaged};
 use farlink_nodes::builtin::{BuiltinNode, Config, Neighbour};
 use farlink_record::recording::hex;
@@ -253,7 +254,8 @@ fn node(
         let link = &scenario.links[there.link];
         Neighbour {
             id: NodeId(there.to as u16),
-            number: scenario.nodes[there.to].node_number,
+            node: Eid::ipn(scenario.nodes[there.to].node_number, 0),
+            engine: scenario.nodes[there.to].node_number,
             outgoing: ChannelId(outgoing as u16),
             incoming: ChannelId(incoming as u16),
             transmit: there.schedule(end),
@@ -265,19 +267,26 @@ fn node(
                 retransmission_limit: link.ltp.retransmission_limit,
                 ..PeerConfig::default()
             },
+            reliable: true,
+            aggregation: None,
         }
     });
+    let seed = derive_seed(scenario.seed, &format!("node {}", node.name));
+    let alone = Config::new(NodeId(index as u16), node.node_number, seed);
+    let routes = routes(scenario, index).into_iter();
     Config {
-        id: NodeId(index as u16),
-        number: node.node_number,
-        dtn_time_at_zero_ms: u64::try_from(epoch_unix_nanos / 1_000_000 - DTN_EPOCH_UNIX_MS).unwrap_or(0),
-        storage_limit: node.storage.bytes(),
-        status_reports,
-        seed: derive_seed(scenario.seed, &format!("node {}", node.name)),
+        agent: bp::Config {
+            dtn_time_at_zero_ms: u64::try_from(epoch_unix_nanos / 1_000_000 - DTN_EPOCH_UNIX_MS).unwrap_or(0),
+            storage_limit: node.storage.bytes(),
+            status_reports,
+            ..alone.agent
+        },
         neighbours: neighbours.collect(),
-        services: vec![APPLICATION],
-        routes: routes(scenario, index),
-        default_route: None,
+        endpoints: vec![(Eid::ipn(node.node_number, APPLICATION), Registration::ACTIVE)],
+        routes: routes
+            .map(|(to, via)| StaticRoute { to: EidPattern::IpnNode(to), via: Eid::ipn(via, 0), metric: 0 })
+            .collect(),
+        ..alone
     }
 }
 
