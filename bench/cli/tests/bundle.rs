@@ -244,7 +244,7 @@ fn golden_bundles_are_shown_whole() {
     for name in ["rfc9173-a1-final", "rfc9173-a3-original", "rfc9173-a4-final"] {
         shown(name, &std::fs::read(fixture(&format!("golden/{name}.hex"))).unwrap());
     }
-    // A delivery report with a time, on ipn:1.1's bundle 850633565123/4: [1, [[[f],[f],[t,850633600000],[f]], 0, ...]].
+    // A delivery report: [1, [[[false], [false], [true, time], [false]], 0, ipn:1.1, [time, 4]]].
     let record = "8201848481f481f482f51b000000c60dacb40081f40082028201018 21b000000c60dac2bc304".replace(' ', "");
     let record: Vec<u8> =
         (0..record.len() / 2).map(|n| u8::from_str_radix(&record[2 * n..2 * n + 2], 16).unwrap()).collect();
