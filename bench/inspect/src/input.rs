@@ -5,7 +5,7 @@
 //! them; `#` begins a comment that ends with its line. Dumps are read too, as `xxd`, `hexdump -C`, `od -A x -t x1` and
 //! `tshark -x` write them: a line that begins with the number of octets before it, in four or more hex digits, and goes on
 //! with `:` or white space, is a line of a dump, and what follows its octets after `|`, `>` or two spaces is not read.
-//! Text that is not hex throughout is base64 (RFC 4648, either alphabet, padding optional, white space ignored).
+//! Text that is not hex throughout, and has no spaces within lines, is base64 (RFC 4648, either alphabet, padding optional, white space ignored).
 
 use std::io::Read;
 
@@ -94,13 +94,7 @@ pub fn kind_of(first: &[u8], raw: impl FnOnce(&[u8]) -> bool) -> Kind {
     let whole_lines = text.rfind('\n').map_or(&*text, |end| &text[..end]);
     match hex(whole_lines) {
         Ok(_) | Err(InputError::OddDigits { .. } | InputError::Squeezed { .. } | InputError::NoDigits) => Kind::Hex,
-        Err(_)
-            if text
-                .bytes()
-                .all(|octet| octet.is_ascii_whitespace() || base64_value(octet).is_some() || octet == b'=') =>
-        {
-            Kind::Base64
-        }
+        Err(_) if is_base64(&text) => Kind::Base64,
         Err(_) => Kind::Hex,
     }
 }
@@ -220,6 +214,12 @@ fn dump_line(line: &str, octets_before: usize, is_dump: bool) -> Option<(usize, 
     .then_some((skipped, digits))
 }
 
+/// Whether a text can be base64. Spaces within a line speak for hex digits with a slip of the pen among them.
+fn is_base64(text: &str) -> bool {
+    let of_it = |octet: u8| base64_value(octet).is_some() || octet == b'=';
+    text.lines().all(|line| line.trim().bytes().all(of_it))
+}
+
 fn base64_value(octet: u8) -> Option<u8> {
     match octet {
         b'A'..=b'Z' => Some(octet - b'A'),
@@ -325,6 +325,7 @@ mod tests {
         assert_eq!(kind_of(&[0x9F, 0x88], raw), Kind::Raw);
         assert_eq!(kind_of(b"9f 88 07", raw), Kind::Hex);
         assert_eq!(kind_of(b"n4gHAA==", raw), Kind::Base64);
+        assert_eq!(kind_of(b"9f 88 0z", raw), Kind::Hex, "a slip of the pen");
         assert_eq!(kind_of(&[0x0A, 0x0D, 0x0D, 0x0A], raw), Kind::Capture);
         assert_eq!(kind_of(&[0xD4, 0xC3, 0xB2, 0xA1], raw), Kind::Capture);
         assert_eq!(kind_of(&[0x06, 0x81], raw), Kind::Raw);

@@ -115,7 +115,7 @@ pub fn survey(
     input: impl Read,
     options: &Options,
     each: &mut dyn FnMut(Sight<'_>),
-) -> Result<Summary, (Summary, CaptureError)> {
+) -> Result<Summary, Box<(Summary, CaptureError)>> {
     let mut survey = Survey {
         options,
         sessions: Sessions::default(),
@@ -124,7 +124,7 @@ pub fn survey(
         late: Vec::new(),
     };
     let mut network = Network::default();
-    let mut file = CaptureFile::open(input).map_err(|error| (Summary::default(), error))?;
+    let mut file = CaptureFile::open(input).map_err(|error| Box::new((Summary::default(), error)))?;
     let ended = loop {
         let packet = match file.next_packet() {
             Ok(Some(packet)) => packet,
@@ -143,7 +143,7 @@ pub fn survey(
     summary.totals = network.totals().clone();
     match ended {
         Ok(()) => Ok(summary),
-        Err(error) => Err((summary, error)),
+        Err(error) => Err(Box::new((summary, error))),
     }
 }
 

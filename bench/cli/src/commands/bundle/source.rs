@@ -124,13 +124,14 @@ fn octets(name: &str, kind: Kind, input: impl Read, shown: usize, each: &mut dyn
 /// How reading a capture ended, which has to be told if it was not at its end, or held nothing of what was looked for.
 pub fn ended(
     name: &str,
-    surveyed: Result<Summary, (Summary, farlink_inspect::capture::CaptureError)>,
+    surveyed: Result<Summary, Box<(Summary, farlink_inspect::capture::CaptureError)>>,
     nothing: impl Fn(&Summary) -> Option<&'static str>,
     ltp_ports: &[u16],
 ) -> Ending {
     let summary = match surveyed {
         Ok(summary) => summary,
-        Err((summary, error)) => {
+        Err(failed) => {
+            let (summary, error) = *failed;
             let before = match summary.totals.packets {
                 0 => String::new(),
                 packets => format!("; what the {packets} packets before hold has been shown"),

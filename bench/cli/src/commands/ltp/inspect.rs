@@ -223,7 +223,8 @@ impl Printer<'_> {
             self.first = arrived.unix_ns;
             let session = self.arguments.session.map_or_else(String::new, |session| session.0.to_string());
             let when = arrived.unix_ns.map_or_else(|| "an unknown time".to_owned(), time::unix_text);
-            say!("ladder of session {session} from {when}: seconds since then, packet, block sender │ block receiver");
+            say!("ladder of session {session} from {when}");
+            say!("{:>14} {:>7}  block sender at the left, its receiver at the right", "seconds", "packet");
         }
         let since = arrived.unix_ns.zip(self.first).map(|(now, first)| now - first);
         for line in rung(view, by, since, arrived.packet) {
