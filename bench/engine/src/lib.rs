@@ -4,6 +4,7 @@
 //! - [`bp`]: the bundle agent (RFC 9171).
 //! - [`tcpcl`]: a session of the TCP convergence layer (RFC 9174).
 //! - [`schedule`]: what a node knows of its contacts.
+//! - [`pacing`]: how much may leave now.
 //! - [`class`]: the class of service of a bundle.
 //! - [`routing`]: which node is next, by static routes or through the contacts ahead.
 //!
@@ -14,6 +15,7 @@
 pub mod bp;
 pub mod class;
 pub mod ltp;
+pub mod pacing;
 pub mod ranges;
 pub mod routing;
 pub mod schedule;

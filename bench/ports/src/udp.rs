@@ -1,4 +1,9 @@
 //! UDP: one datagram is one frame.
+//!
+//! A [`UdpPort`] takes and gives one frame a call. Where frames come by the hundred thousand a second, [`batch`] carries
+//! many in one call of the system.
+
+pub mod batch;
 
 use std::fmt;
 use std::io;
@@ -148,6 +153,11 @@ impl UdpPort {
     /// The system does not say.
     pub fn local_address(&self) -> io::Result<UdpAddress> {
         self.socket.local_addr().map(UdpAddress)
+    }
+
+    /// The socket itself, for an event loop that waits on it.
+    pub fn socket(&self) -> &UdpSocket {
+        &self.socket
     }
 
     /// Waits at most `patience` for a frame. `None` if none came.
