@@ -699,3 +699,64 @@ fn the_end_of_the_node_closes_the_connection() {
     let _ = application.stream.read_to_end(&mut rest);
     assert!(rest.len() < 1 << 22);
 }
+
+/// The folder of the node that is killed, and the first unit that its store has not noted as delivered.
+const KILLED_FOLDER: &str = "FARLINK_TEST_FOLDER";
+const KILLED_FIRST: &str = "FARLINK_TEST_FIRST";
+const KILLED_UNITS: u64 = 24;
+
+fn long_unit(number: u64) -> Vec<u8> {
+    (0..400_000_u32).map(|n| (u64::from(n) * number % 253) as u8).collect()
+}
+
+/// A node that delivers one unit after the other and says so.
+#[test]
+#[ignore = "the process that `a_node_killed_at_any_instant_leaves_whole_files_and_each_once` starts"]
+fn node_to_be_killed() {
+    let folder = std::env::var_os(KILLED_FOLDER).expect("the folder");
+    let first = std::env::var(KILLED_FIRST).unwrap().parse().unwrap();
+    let mut node = Loop::connected(Target::Directory(folder.into()));
+    for number in first..=KILLED_UNITS {
+        node.deliver(number, &[&long_unit(number)]);
+        node.expect_delivered(number);
+        println!("\nnoted {number}");
+    }
+}
+
+#[test]
+fn a_node_killed_at_any_instant_leaves_whole_files_and_each_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let expected = |number: u64| format!("ipn-10.1-820000000000-{number}");
+    let mut first = 1;
+    let mut kills = 0;
+    while first <= KILLED_UNITS {
+        let mut child = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--ignored", "--exact", "node_to_be_killed", "--nocapture"])
+            .env(KILLED_FOLDER, folder.path())
+            .env(KILLED_FIRST, first.to_string())
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut noted =
+            lines.filter_map(|line| line.unwrap().strip_prefix("noted ").map(|n| n.parse::<u64>().unwrap()));
+        // Two are noted, and the kill finds the third, or one after it, anywhere on its way.
+        let last = noted.by_ref().take(2).last().expect("a node that delivers");
+        std::thread::sleep(Duration::from_micros(300 * kills));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        drop(noted);
+        kills += 1;
+        // The store has noted the first of them only.
+        first = if last == KILLED_UNITS { last + 1 } else { last };
+        for name in names(folder.path()).iter().filter(|name| !name.starts_with('.')) {
+            let number = name.rsplit('-').next().unwrap().parse().unwrap();
+            assert!(fs::read(folder.path().join(name)).unwrap() == long_unit(number), "{name} is not whole");
+        }
+    }
+    assert!(kills > 5, "{kills}");
+    let _node = Loop::connected(Target::Directory(folder.path().to_owned()));
+    let mut all: Vec<_> = (1..=KILLED_UNITS).map(expected).collect();
+    all.sort();
+    assert_eq!(names(folder.path()), all);
+}
