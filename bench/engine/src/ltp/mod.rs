@@ -189,6 +189,16 @@ impl Engine {
         }
     }
 
+    /// The peer that a session is with, if it can be told: the originator of one that another engine originates, the receiver
+    /// of one that is open here.
+    pub fn peer_of(&self, session: SessionId) -> Option<u64> {
+        if session.originator != self.config.engine_id {
+            return Some(session.originator);
+        }
+        let sending = self.sending.get(&session).map(|s| s.peer);
+        sending.or_else(|| self.cancelling.get(&session).map(|c| c.peer))
+    }
+
     /// Takes a frame that the link has delivered. It holds an integral number of segments (§5); what follows a malformed one
     /// is dropped with it. `from` is the peer that the link couples to: a segment about a session with another is dropped.
     pub fn handle_frame(&mut self, now: Instant, from: u64, frame: &Bytes) {

@@ -26,7 +26,7 @@ use farlink_link::Node;
 use farlink_record::{ChannelId, Event, NodeId, TrafficId};
 use farlink_units::{Duration, Instant};
 use farlink_wire::bpv7::{Eid, StatusReport};
-use farlink_wire::ltp::{CancelReason, SessionId};
+use farlink_wire::ltp::{CancelReason, Segment, SessionId};
 
 use crate::store::ReceptionChange;
 
@@ -390,6 +390,19 @@ impl BuiltinNode {
     /// Segments that LTP did not take, by cause.
     pub fn discarded(&self) -> ltp::Discarded {
         self.engine.discarded()
+    }
+
+    /// The channel from the peer that a frame is about, where several share a port: by the session that its first segment
+    /// names, else by `hint`, else, with one peer only, that one's.
+    pub fn channel_of(&self, frame: &[u8], hint: Option<ChannelId>) -> Option<ChannelId> {
+        if let [only] = &self.peers[..] {
+            return Some(only.neighbour.incoming);
+        }
+        let session = Segment::parse(frame).ok().map(|(segment, _)| segment.session);
+        let engine = session.and_then(|session| self.engine.peer_of(session));
+        let by_session = self.peers.iter().find(|p| Some(p.neighbour.engine) == engine);
+        let peer = by_session.or_else(|| self.peers.iter().find(|p| Some(p.neighbour.outgoing) == hint))?;
+        Some(peer.neighbour.incoming)
     }
 
     /// Gives the engine the link state cues of every schedule edge up to `now`, each at its own instant, even if the node is

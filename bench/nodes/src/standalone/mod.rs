@@ -1,0 +1,444 @@
+//! The built-in node as a process of its own, in real time: LTP over UDP, TCPCL, STCP, MTCP, bundles over UDP, a store on disk,
+//! applications.
+//!
+//! One thread runs [`StandaloneNode::turn`] in a loop. Each turn takes what has come in, makes durable what the node must not
+//! lose ([`BundleStore::apply`](crate::store::BundleStore::apply)), and only then acknowledges, delivers, answers and sends:
+//! a process that is killed at any instant has told nobody of anything that it does not find again.
+
+mod datagrams;
+mod ltp_port;
+mod outbound;
+mod sessions;
+mod setup;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use farlink_engine::bp::{BundleId, Failure, Handle, Refusal, Registration, Transmission, TransmitError};
+use farlink_link::Node;
+use farlink_ports::tcp::{ConnectionId, ListenerId, StreamEvent, StreamPorts};
+use farlink_record::Event;
+use farlink_units::{Duration, Instant};
+use farlink_wire::bpv7::Eid;
+
+use crate::applications::{AppEvent, Applications, Limits, SendRequest};
+use crate::builtin::{BuiltinNode, Delivery, Reported};
+use crate::store::BundleStore;
+use datagrams::Datagrams;
+use ltp_port::LtpPort;
+use outbound::Dial;
+use sessions::{Connection, Terms};
+pub use setup::{
+    Link, LinkLayer, Listener, LtpRoute, LtpSetup, RunError, STRANGER, Secured, Setup, StartError,
+};
+
+/// Longest wait without a look at what the owner wants.
+const PATIENCE: Duration = Duration::from_millis(50);
+
+/// Bundles that are given to a stream before it has taken the ones before.
+const AHEAD: usize = 4;
+
+/// The socket of LTP, and that of datagrams with bundles, in the poll.
+const LTP_SOCKET: u64 = 0;
+const DATAGRAM_SOCKET: u64 = 1;
+
+/// DTN time begins at 2000-01-01T00:00:00Z (RFC 9171 §4.2.6).
+const DTN_EPOCH_UNIX: std::time::Duration = std::time::Duration::from_secs(946_684_800);
+
+/// Something that a person who runs a node wants to know.
+#[derive(Clone, Debug)]
+pub enum Told {
+    /// What the node recorded.
+    Event(Event),
+    /// A line about ports, sessions and applications.
+    Line(String),
+    /// The data of a bundle was delivered to its application.
+    Delivered {
+        /// The bundle.
+        id: BundleId,
+        /// What was done with it.
+        how: String,
+    },
+    /// A status report came back.
+    Reported(Reported),
+}
+
+/// A built-in node on real ports, in real time.
+#[derive(Debug)]
+pub struct StandaloneNode {
+    node: BuiltinNode,
+    store: Option<BundleStore>,
+    applications: Option<ApplicationsHeld>,
+    ports: StreamPorts,
+    ltp: Option<LtpPort>,
+    datagrams: Option<Datagrams>,
+    listeners: BTreeMap<ListenerId, ListenerKind>,
+    links: Vec<LinkState>,
+    connections: BTreeMap<ConnectionId, Connection>,
+    opportunistic: bool,
+    /// Transfers of TCPCL whose bundles are in the agent but not yet on the disk.
+    to_accept: Vec<(ConnectionId, u64)>,
+    /// Requests of applications that wait for the disk.
+    to_answer: Vec<(SendRequest, Result<BundleId, TransmitError>)>,
+    /// What applications have been given.
+    delivering: BTreeMap<Handle, BundleId>,
+    told: Vec<Told>,
+    events: Vec<StreamEvent>,
+    origin: std::time::Instant,
+}
+
+#[derive(Debug)]
+enum ListenerKind {
+    Tcpcl(Option<Secured>),
+    Stcp,
+    Mtcp,
+}
+
+/// A neighbour by a stream layer, and the connection to it.
+#[derive(Debug)]
+struct LinkState {
+    link: Link,
+    dial: Dial,
+    /// The contact that was given up for want of a connection.
+    failed_contact: Option<Instant>,
+}
+
+struct ApplicationsHeld(Applications);
+
+impl std::fmt::Debug for ApplicationsHeld {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Applications")
+    }
+}
+
+impl StandaloneNode {
+    /// Opens everything that the node needs, and takes up what its store holds.
+    ///
+    /// # Errors
+    /// A port, the store or an application cannot be had; what and how to mend it is in the error.
+    pub fn start(setup: Setup) -> Result<Self, StartError> {
+        let Setup { node: mut config, ltp, listeners, links, opportunistic, store, applications } = setup;
+        let origin = std::time::Instant::now();
+        let unix = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        config.agent.dtn_time_at_zero_ms = u64::try_from(unix.saturating_sub(DTN_EPOCH_UNIX).as_millis()).unwrap_or(0);
+        config.agent.journal = store.is_some();
+        config.confirms_deliveries = true;
+        config.others.push((STRANGER, Eid::None));
+        for (endpoint, _) in &applications {
+            // Active when its application is there.
+            config.endpoints.retain(|(other, _)| other != endpoint);
+            config.endpoints.push((endpoint.clone(), Registration::PASSIVE));
+        }
+        let longest_unit = config.agent.storage_limit;
+
+        let store = store.map(|folder| BundleStore::open(&folder)).transpose()?;
+        let mut ports = StreamPorts::new()?;
+        let ltp = ltp.map(LtpPort::open).transpose()?;
+        if let Some(ltp) = &ltp {
+            ports.register_udp(ltp.socket(), LTP_SOCKET)?;
+        }
+        let datagrams = Datagrams::open(&listeners, &links)?;
+        if let Some(datagrams) = &datagrams {
+            ports.register_udp(datagrams.socket(), DATAGRAM_SOCKET)?;
+        }
+        let mut kinds = BTreeMap::new();
+        for listener in listeners {
+            let (address, kind) = match listener {
+                Listener::Tcpcl { address, tls } => (address, ListenerKind::Tcpcl(tls)),
+                Listener::Stcp(address) => (address, ListenerKind::Stcp),
+                Listener::Mtcp(address) => (address, ListenerKind::Mtcp),
+                Listener::Udp(_) => continue,
+            };
+            kinds.insert(ports.listen(address)?, kind);
+        }
+        let waker = ports.waker();
+        let wake = Arc::new(move || drop(waker.wake()));
+        let limits = Limits { longest_unit, ..Limits::default() };
+        let held = match applications.is_empty() {
+            true => None,
+            false => Some(ApplicationsHeld(Applications::open(applications, limits, wake)?)),
+        };
+
+        let mut node = BuiltinNode::new(config);
+        for link in &links {
+            if let LinkLayer::Udp { .. } = link.layer {
+                node.set_longest_bundle(&link.node, farlink_ports::udp::MAX_DATAGRAM);
+            }
+        }
+        let links = links.into_iter().map(|link| LinkState { link, dial: Dial::default(), failed_contact: None });
+        let mut this = StandaloneNode {
+            node,
+            store,
+            applications: held,
+            ports,
+            ltp,
+            datagrams,
+            listeners: kinds,
+            links: links.collect(),
+            connections: BTreeMap::new(),
+            opportunistic,
+            to_accept: Vec::new(),
+            to_answer: Vec::new(),
+            delivering: BTreeMap::new(),
+            told: Vec::new(),
+            events: Vec::new(),
+            origin,
+        };
+        if let Some(store) = &this.store {
+            let kept = store.load()?;
+            let now = this.now();
+            let bundles = kept.snapshot.bundles.len();
+            if bundles > 0 {
+                this.told.push(Told::Line(format!("the store holds {bundles} bundles")));
+            }
+            this.node.restore(now, kept.snapshot, kept.receptions);
+        }
+        Ok(this)
+    }
+
+    /// The node.
+    pub fn node(&mut self) -> &mut BuiltinNode {
+        &mut self.node
+    }
+
+    /// Every address that is listened to, as `layer:address:port`.
+    pub fn listening(&self) -> Vec<String> {
+        let mut all = Vec::new();
+        if let Some(ltp) = &self.ltp {
+            all.extend(ltp.address().map(|address| format!("ltp {address}")));
+        }
+        for (listener, kind) in &self.listeners {
+            let layer = match kind {
+                ListenerKind::Tcpcl(_) => "tcpcl",
+                ListenerKind::Stcp => "stcp",
+                ListenerKind::Mtcp => "mtcp",
+            };
+            all.extend(self.ports.listening_address(*listener).map(|address| format!("{layer} {address}")));
+        }
+        if let Some(datagrams) = &self.datagrams {
+            all.extend(datagrams.address().map(|address| format!("udp {address}")));
+        }
+        all
+    }
+
+    /// Time since the node was started.
+    pub fn now(&self) -> Instant {
+        Instant::ZERO + self.origin.elapsed().into()
+    }
+
+    /// Sends application data; it is on the disk when this returns.
+    ///
+    /// # Errors
+    /// The store fails, or, inside, the agent refuses.
+    pub fn transmit(&mut self, transmission: Transmission) -> Result<Result<BundleId, TransmitError>, RunError> {
+        let now = self.now();
+        let outcome = self.node.transmit(now, transmission, None);
+        self.commit()?;
+        Ok(outcome)
+    }
+
+    /// Whether nothing is under way: no LTP session, no TCPCL transfer.
+    pub fn is_quiet(&self) -> bool {
+        self.node.open_sessions() == (0, 0, 0) && self.connections.values().all(Connection::is_quiet)
+    }
+
+    /// Ends TCPCL sessions in order. They are over when [`StandaloneNode::turn`] has gone on for a little.
+    pub fn close(&mut self) {
+        let now = self.now();
+        let all: Vec<ConnectionId> = self.connections.keys().copied().collect();
+        for connection in all {
+            self.end_session(now, connection);
+        }
+    }
+
+    /// Connections that are open.
+    pub fn open_connections(&self) -> usize {
+        self.connections.len()
+    }
+
+    /// Does what is due, waits a little for something to happen, and takes it. Returns what there is to tell.
+    ///
+    /// # Errors
+    /// The store or a port fails.
+    pub fn turn(&mut self) -> Result<Vec<Told>, RunError> {
+        let now = self.now();
+        if self.node.poll_timeout().is_some_and(|at| at <= now) {
+            self.node.handle_timeout(now);
+        }
+        self.session_timeouts(now);
+        self.application_events(now);
+        self.dial(now);
+        self.commit()?;
+        self.act_on_what_is_durable(now);
+        let mut next = self.send(now)?.min(now + PATIENCE);
+        // What sending has changed, an expired bundle say, is on the disk before it is acted upon.
+        self.commit()?;
+        for timeout in [self.node.poll_timeout(), self.session_timeout(), self.next_dial()].into_iter().flatten() {
+            next = next.min(timeout);
+        }
+        if self.has_received_more() {
+            next = now;
+        }
+        let mut events = std::mem::take(&mut self.events);
+        let wait = next.saturating_since(self.now()).to_std();
+        self.ports
+            .poll(Some(wait), &mut events)
+            .map_err(|source| RunError::Port { port: "the poll of all ports".to_owned(), source })?;
+        let now = self.now();
+        for event in events.drain(..) {
+            self.stream_event(now, event);
+        }
+        self.events = events;
+        self.receive_datagrams(now)?;
+        while let Some(event) = self.node.poll_event() {
+            self.told.push(Told::Event(event));
+        }
+        while let Some(reported) = self.node.poll_report() {
+            self.told.push(Told::Reported(reported));
+        }
+        Ok(std::mem::take(&mut self.told))
+    }
+
+    fn line(&mut self, line: impl Into<String>) {
+        self.told.push(Told::Line(line.into()));
+    }
+
+    /// Makes durable what must be.
+    fn commit(&mut self) -> Result<(), RunError> {
+        let Some(store) = &self.store else { return Ok(()) };
+        let changes: Vec<_> = std::iter::from_fn(|| self.node.poll_change()).collect();
+        let receptions: Vec<_> = std::iter::from_fn(|| self.node.poll_reception_change()).collect();
+        Ok(store.apply(&changes, &receptions)?)
+    }
+
+    fn act_on_what_is_durable(&mut self, now: Instant) {
+        for (connection, transfer) in std::mem::take(&mut self.to_accept) {
+            self.accept_transfer(now, connection, transfer);
+        }
+        for (request, outcome) in std::mem::take(&mut self.to_answer) {
+            match outcome {
+                Ok(id) => request.reply(Ok(&id)),
+                Err(error) => request.reply(Err(&error.to_string())),
+            }
+        }
+        while let Some(delivery) = self.node.poll_delivery() {
+            self.hand_over(now, delivery);
+        }
+    }
+
+    fn hand_over(&mut self, now: Instant, delivery: Delivery) {
+        match &mut self.applications {
+            Some(ApplicationsHeld(applications)) => {
+                self.delivering.insert(delivery.handle, delivery.id.clone());
+                applications.deliver(delivery.handle, delivery);
+            }
+            None => self.node.delivery_failed(now, delivery.handle),
+        }
+    }
+
+    fn application_events(&mut self, now: Instant) {
+        while let Some(event) = self.applications.as_mut().and_then(|a| a.0.poll()) {
+            match event {
+                AppEvent::Connected { endpoint } => drop(self.node.register(now, endpoint, Registration::ACTIVE)),
+                AppEvent::Disconnected { endpoint } => drop(self.node.register(now, endpoint, Registration::PASSIVE)),
+                AppEvent::Delivered { handle, told } => {
+                    self.node.delivered(now, handle);
+                    if let Some(id) = self.delivering.remove(&handle) {
+                        self.told.push(Told::Delivered { id, how: told });
+                    }
+                }
+                AppEvent::Failed { handle, reason, .. } => {
+                    self.node.delivery_failed(now, handle);
+                    if let Some(id) = self.delivering.remove(&handle) {
+                        self.line(format!("{id} could not be delivered and waits: {reason}"));
+                    }
+                }
+                AppEvent::Send { request } => {
+                    let outcome = self.node.transmit(now, request.transmission.clone(), None);
+                    self.to_answer.push((request, outcome));
+                }
+            }
+        }
+    }
+
+    /// Sends what can be sent; returns when to look again.
+    fn send(&mut self, now: Instant) -> Result<Instant, RunError> {
+        let mut next = Instant::MAX;
+        if let Some(ltp) = &mut self.ltp {
+            next = next.min(ltp.send(now, &mut self.node)?);
+        }
+        if let Some(datagrams) = &mut self.datagrams {
+            next = next.min(datagrams.send(now, &mut self.node)?);
+        }
+        Ok(next.min(self.send_streams(now)))
+    }
+
+    fn has_received_more(&self) -> bool {
+        self.ltp.as_ref().is_some_and(|p| p.has_more) || self.datagrams.as_ref().is_some_and(|p| p.has_more)
+    }
+
+    fn receive_datagrams(&mut self, now: Instant) -> Result<(), RunError> {
+        if let Some(ltp) = &mut self.ltp {
+            ltp.receive(now, &mut self.node)?;
+        }
+        if let Some(datagrams) = &mut self.datagrams {
+            datagrams.receive(now, &mut self.node)?;
+        }
+        Ok(())
+    }
+
+    fn stream_event(&mut self, now: Instant, event: StreamEvent) {
+        match event {
+            StreamEvent::Readable { socket: LTP_SOCKET } => {
+                if let Some(ltp) = &mut self.ltp {
+                    ltp.has_more = true;
+                }
+            }
+            StreamEvent::Readable { .. } => {
+                if let Some(datagrams) = &mut self.datagrams {
+                    datagrams.has_more = true;
+                }
+            }
+            StreamEvent::Woken => {}
+            StreamEvent::Accepted { listener, connection, peer } => {
+                let here = self.node.node_id().clone();
+                let accepted = match self.listeners.get(&listener) {
+                    Some(ListenerKind::Tcpcl(tls)) => {
+                        let terms = Terms { link: None, tls: tls.clone(), keepalive_s: 30, segment: 1 << 16 };
+                        Connection::tcpcl(now, &here, terms, peer)
+                    }
+                    Some(ListenerKind::Stcp) => Connection::stcp_in(peer),
+                    Some(ListenerKind::Mtcp) => Connection::mtcp_in(peer),
+                    None => return self.ports.abort(connection),
+                };
+                self.connections.insert(connection, accepted);
+                self.after_session_call(now, connection);
+            }
+            StreamEvent::Connected(connection) => self.dialled(now, connection),
+            StreamEvent::ConnectFailed { connection, reason } => {
+                if let Some(link) = self.link_of_dial(connection) {
+                    let node = &self.links[link].link.node;
+                    let line = format!("no connection to {node}: {reason}");
+                    if self.links[link].dial.failed(now) {
+                        self.line(line);
+                    }
+                }
+            }
+            StreamEvent::Data { connection, octets } => self.stream_data(now, connection, &octets),
+            StreamEvent::Secured { connection, peer } => self.secured(now, connection, &peer),
+            StreamEvent::Writable(connection) => self.after_session_call(now, connection),
+            StreamEvent::Closed { connection, reason } => self.stream_closed(now, connection, &reason.to_string()),
+        }
+    }
+
+    /// A bundle that came over a layer without acknowledgments.
+    fn take_bundle(&mut self, now: Instant, from: &Eid, bundle: &bytes::Bytes) {
+        // Nobody can be told that it found no room; the agent deletes it, and reports that.
+        let _ = self.node.receive(now, from, bundle, Refusal::Impossible);
+    }
+
+    /// A bundle that did not get through.
+    fn failed(&mut self, now: Instant, handle: Handle, failure: Failure) {
+        self.node.forwarding_failed(now, handle, failure);
+    }
+}
