@@ -110,11 +110,6 @@ fn times(
 
 fn moment(text: &Text<When>, clock: Option<bool>, notes: &mut Notes) -> Option<Moment> {
     match notes.read(text)? {
-        When::Since(since) if since.is_negative() => {
-            let message = format!("{since} is before the node starts");
-            notes.error(text.position, message, "times count from the start of the node: begin at 0 s");
-            None
-        }
         When::Since(since) => Some(Moment::Since(since)),
         When::Calendar(time) => {
             if clock == Some(false) {

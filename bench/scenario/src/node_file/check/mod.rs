@@ -209,13 +209,13 @@ fn readable(name: &At<String>, what: &str, folder: &Path, notes: &mut Notes) -> 
     }
 }
 
-/// A duration that is neither negative nor absurd.
+/// A duration that is not absurd. None is negative.
 fn delay(text: &Option<Text<Duration>>, default: Duration, what: &str, notes: &mut Notes) -> Option<Duration> {
     let delay = notes.read_or(text, default)?;
     if let Some(text) = text
-        && (delay.is_negative() || delay > MAX_DELAY)
+        && delay > MAX_DELAY
     {
-        notes.error(text.position, format!("a {what} of {delay} is out of range"), "from 0 s to 10 d");
+        notes.error(text.position, format!("a {what} of {delay} is out of range"), "at most 10 d");
         return None;
     }
     Some(delay)

@@ -125,7 +125,7 @@ fn tcpcl(
     let keepalive = notes.read_or(&entry.keepalive, DEFAULT_KEEPALIVE);
     let seconds = keepalive.and_then(|keepalive| {
         let nanos = keepalive.as_nanos();
-        let seconds = u16::try_from(nanos / 1_000_000_000).ok().filter(|_| nanos >= 0 && nanos % 1_000_000_000 == 0);
+        let seconds = u16::try_from(nanos / 1_000_000_000).ok().filter(|_| nanos % 1_000_000_000 == 0);
         if let (None, Some(text)) = (seconds, &entry.keepalive) {
             let message = format!("a keepalive interval of {keepalive} is not possible");
             notes.error(text.position, message, "whole seconds from 0 s to 65535 s");
