@@ -131,14 +131,14 @@ fn overlaps(entries: &[At<ContactEntry>], contacts: &[Option<PlannedContact>], n
         .collect();
     let key = |contact: &PlannedContact| (contact.from.clone(), contact.to.clone(), comparable(contact.start));
     order.sort_by_cached_key(|(contact, position)| (key(contact), *position));
-    let mut last: Option<(&PlannedContact, Option<(bool, i128)>, Position)> = None;
+    let mut last: Option<(&PlannedContact, Option<i128>, Position)> = None;
     for (contact, position) in order {
         let (calendar, start) = comparable(contact.start);
-        let end = contact.end.map(comparable);
+        let end = contact.end.map(|end| comparable(end).1);
         if let Some((before, until, other)) = &last
             && (&before.from, &before.to, comparable(before.start).0) == (&contact.from, &contact.to, calendar)
         {
-            if until.is_none_or(|(_, until)| start < until) {
+            if until.is_none_or(|until| start < until) {
                 let (first, second) = if *other < position { (*other, position) } else { (position, *other) };
                 let message = format!(
                     "this contact from `{}` to `{}` overlaps with the one in line {}",
