@@ -5,6 +5,9 @@
 //! checked, or a [`ScenarioError`] with *all* that is wrong, each with its line, its column and what would be right.
 //! [`schema`] describes the file to editors. Nothing here runs anything.
 //!
+//! The node file, which describes one built-in node as a process, is read in the same way: [`load_node`], [`parse_node`],
+//! [`NodeSettings`], [`node_schema`].
+//!
 //! Inside, a file passes three stages: `file` is the shape that serde reads, in which every value remembers where it stands;
 //! `values` and `words` are the texts inside it (a node ID, a point of time, a body); `check` makes a [`Scenario`] of both and notes each
 //! [`Problem`] on the way.
@@ -12,9 +15,12 @@
 mod check;
 mod empty;
 mod file;
+mod files;
 mod located;
 mod model;
 mod names;
+mod node_file;
+mod notes;
 mod problem;
 mod read;
 mod schema;
@@ -23,6 +29,11 @@ mod values;
 mod words;
 
 pub use model::{Channel, Content, DamagedFrames, Link, LtpSettings, Node, Path, Place, Scenario, SourceText, Traffic};
-pub use problem::{Position, Problem, ScenarioError, ScenarioWarnings};
+pub use node_file::{
+    Aggregation, Deliver, Endpoint, Layer, Listener, LtpAuthentication, LtpCiphersuite, LtpNeighbour, Moment,
+    Neighbour, NodeSettings, PlannedContact, SessionNumberWidth, Storage, TcpclNeighbour, TlsFiles, load_node,
+    parse_node,
+};
+pub use problem::{FileError, FileWarnings, Position, Problem, ScenarioError, ScenarioWarnings};
 pub use read::{MAX_FILE_BYTES, Overrides, load, parse};
-pub use schema::schema;
+pub use schema::{node_schema, schema};

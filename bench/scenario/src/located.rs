@@ -43,6 +43,10 @@ pub(crate) struct Wrong {
 #[derive(Clone, Debug)]
 pub(crate) struct Named<T>(pub Vec<(At<String>, T)>);
 
+/// A mapping from texts that are read as a `K` to `T`, in the order of the file.
+#[derive(Clone, Debug)]
+pub(crate) struct Keyed<K, T>(pub Vec<(Text<K>, T)>);
+
 impl Wrong {
     pub(crate) fn new(message: impl Into<String>, help: impl Into<String>) -> Self {
         Wrong { message: message.into(), help: Some(help.into()) }
@@ -58,6 +62,12 @@ impl From<QuantityError> for Wrong {
 impl<T> Default for Named<T> {
     fn default() -> Self {
         Named(Vec::new())
+    }
+}
+
+impl<K, T> Default for Keyed<K, T> {
+    fn default() -> Self {
+        Keyed(Vec::new())
     }
 }
 
@@ -95,22 +105,43 @@ where
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Named<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Entries<T>(PhantomData<T>);
-        impl<'de, T: Deserialize<'de>> Visitor<'de> for Entries<T> {
-            type Value = Named<T>;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a mapping from names")
-            }
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Named<T>, A::Error> {
-                let mut entries = Vec::new();
-                while let Some(entry) = map.next_entry()? {
-                    entries.push(entry);
-                }
-                Ok(Named(entries))
-            }
-        }
-        deserializer.deserialize_map(Entries(PhantomData))
+        entries(deserializer, "a mapping from names").map(Named)
     }
+}
+
+impl<'de, K, T> Deserialize<'de> for Keyed<K, T>
+where
+    K: FromStr,
+    K::Err: Into<Wrong>,
+    T: Deserialize<'de>,
+{
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        entries(deserializer, "a mapping").map(Keyed)
+    }
+}
+
+/// The entries of a mapping in the order of the file.
+fn entries<'de, K, T, D>(deserializer: D, expected: &'static str) -> Result<Vec<(K, T)>, D::Error>
+where
+    K: Deserialize<'de>,
+    T: Deserialize<'de>,
+    D: Deserializer<'de>,
+{
+    struct Entries<K, T>(&'static str, PhantomData<(K, T)>);
+    impl<'de, K: Deserialize<'de>, T: Deserialize<'de>> Visitor<'de> for Entries<K, T> {
+        type Value = Vec<(K, T)>;
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str(self.0)
+        }
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+            let mut entries = Vec::new();
+            while let Some(entry) = map.next_entry()? {
+                entries.push(entry);
+            }
+            Ok(entries)
+        }
+    }
+    deserializer.deserialize_map(Entries(expected, PhantomData))
 }
 
 impl<T: JsonSchema> JsonSchema for At<T> {
@@ -148,6 +179,22 @@ impl<T: JsonSchema> JsonSchema for Named<T> {
         json_schema!({
             "type": "object",
             "propertyNames": { "pattern": NAME_PATTERN, "maxLength": MAX_NAME },
+            "additionalProperties": generator.subschema_for::<T>(),
+        })
+    }
+}
+
+impl<K: JsonSchema, T: JsonSchema> JsonSchema for Keyed<K, T> {
+    fn schema_name() -> Cow<'static, str> {
+        format!("{}To{}", K::schema_name(), T::schema_name()).into()
+    }
+    fn inline_schema() -> bool {
+        true
+    }
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "object",
+            "propertyNames": K::json_schema(generator),
             "additionalProperties": generator.subschema_for::<T>(),
         })
     }

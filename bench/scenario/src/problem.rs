@@ -34,16 +34,22 @@ pub struct Problem {
     pub help: Option<String>,
 }
 
-/// Why a scenario was refused: everything that is wrong with it, in the order of the file.
+/// Why a file was refused: everything that is wrong with it, in the order of the file.
 ///
 /// `{}` prints a line `file:line:column: message` for each problem, `{:#}` adds what would be right. As a
 /// [`miette::Diagnostic`] it shows the lines of the file with what would be right under each problem.
 #[derive(Clone)]
-pub struct ScenarioError(Findings);
+pub struct FileError(Findings);
 
-/// What is allowed in a scenario but probably not meant. Shown like a [`ScenarioError`].
+/// What is allowed in a file but probably not meant. Shown like a [`FileError`].
 #[derive(Clone)]
-pub struct ScenarioWarnings(Findings);
+pub struct FileWarnings(Findings);
+
+/// Why a scenario was refused.
+pub type ScenarioError = FileError;
+
+/// What is allowed in a scenario but probably not meant.
+pub type ScenarioWarnings = FileWarnings;
 
 #[derive(Clone)]
 struct Findings {
@@ -150,5 +156,5 @@ macro_rules! diagnostic {
     };
 }
 
-diagnostic!(ScenarioError, Severity::Error);
-diagnostic!(ScenarioWarnings, Severity::Warning);
+diagnostic!(FileError, Severity::Error);
+diagnostic!(FileWarnings, Severity::Warning);

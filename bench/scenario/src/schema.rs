@@ -1,4 +1,4 @@
-//! The JSON Schema of the scenario file.
+//! The JSON Schemas of the scenario file and of the node file.
 
 use schemars::Schema;
 use schemars::transform::{Transform, transform_subschemas};
@@ -9,6 +9,13 @@ use serde_json::Value;
 /// It knows the keys, the units and which keys must stand; what depends on more than one value, only [`crate::load`] checks.
 pub fn schema() -> Schema {
     let mut schema = schemars::schema_for!(crate::file::File);
+    tidy(&mut schema);
+    schema
+}
+
+/// The JSON Schema (2020-12) of the node file, likewise; [`crate::load_node`] checks the rest.
+pub fn node_schema() -> Schema {
+    let mut schema = schemars::schema_for!(crate::node_file::NodeFile);
     tidy(&mut schema);
     schema
 }
@@ -63,23 +70,26 @@ mod tests {
 
     #[test]
     fn every_key_is_described_and_no_other_is_allowed() {
-        let schema = schema().to_value();
-        let mut seen = 0;
-        objects(&schema, "", &mut |path, object| {
-            assert_eq!(object.get("additionalProperties"), Some(&Value::Bool(false)), "{path}");
-            for (key, property) in object["properties"].as_object().unwrap() {
-                let text = property.get("description").and_then(Value::as_str).unwrap_or_default();
-                assert!(text.len() > 10, "{path}: `{key}` has no description: {property}");
-                assert!(!text.replace("\n\n", "").contains('\n'), "{path}: `{key}` is wrapped");
-                seen += 1;
-            }
-        });
-        assert!(seen > 50, "only {seen} keys");
+        for schema in [schema().to_value(), node_schema().to_value()] {
+            let mut seen = 0;
+            objects(&schema, "", &mut |path, object| {
+                assert_eq!(object.get("additionalProperties"), Some(&Value::Bool(false)), "{path}");
+                for (key, property) in object["properties"].as_object().unwrap() {
+                    let text = property.get("description").and_then(Value::as_str).unwrap_or_default();
+                    assert!(text.len() > 10, "{path}: `{key}` has no description: {property}");
+                    assert!(!text.replace("\n\n", "").contains('\n'), "{path}: `{key}` is wrapped");
+                    seen += 1;
+                }
+            });
+            assert!(seen > 50, "only {seen} keys");
+        }
     }
 
     #[test]
     fn null_is_nowhere_allowed() {
-        assert!(!schema().to_value().to_string().contains("null"));
+        for schema in [schema().to_value(), node_schema().to_value()] {
+            assert!(!schema.to_string().contains("\"null\"") && !schema.to_string().contains("null,"), "{schema}");
+        }
     }
 
     #[test]

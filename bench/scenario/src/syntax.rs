@@ -1,21 +1,29 @@
 //! From text to the shape of the file, and what the parser has to say in the words of this crate.
 
+use serde::de::DeserializeOwned;
 use serde_yaml::{Error, MergeKeyPolicy, NonFiniteFloatPolicy, Options};
 
 use crate::empty::Anything;
-use crate::file::File;
 use crate::located::At;
 use crate::names::{nearest, one_of};
 use crate::problem::{Position, Problem, START};
 
+/// What a file describes, for the messages about it.
+pub(crate) struct Kind {
+    /// "scenario".
+    pub noun: &'static str,
+    /// How such a file begins.
+    pub begin: &'static str,
+}
+
 /// Reads the shape. The parser stops at the first thing that does not fit it.
-pub(crate) fn read(text: &str) -> Result<File, Vec<Problem>> {
+pub(crate) fn read<File: DeserializeOwned>(text: &str, kind: &Kind) -> Result<File, Vec<Problem>> {
     if text.lines().map(str::trim).all(|line| line.is_empty() || line.starts_with('#')) {
-        return Err(vec![Problem::at(START, "the file has no content").help("begin with `scenario: NAME`")]);
+        return Err(vec![Problem::at(START, "the file has no content").help(format!("begin with `{}`", kind.begin))]);
     }
-    let file = serde_yaml::from_str_with_options(text, options()).map_err(|error| vec![problem(text, &error)])?;
+    let file = serde_yaml::from_str_with_options(text, options()).map_err(|error| vec![problem(text, kind, &error)])?;
     let values: At<Anything> =
-        serde_yaml::from_str_with_options(text, options()).map_err(|error| vec![problem(text, &error)])?;
+        serde_yaml::from_str_with_options(text, options()).map_err(|error| vec![problem(text, kind, &error)])?;
     let mut empty = Vec::new();
     values.collect(&mut empty);
     if empty.is_empty() {
@@ -28,7 +36,7 @@ pub(crate) fn read(text: &str) -> Result<File, Vec<Problem>> {
 const NO_VALUE: &str = "no value stands here";
 const FILL_IT: &str = "write one, or remove the key";
 
-/// Limits far above any scenario and far below what could keep the bench busy: a few hundred bytes of nested aliases can
+/// Limits far above any such file and far below what could keep the bench busy: a few hundred bytes of nested aliases can
 /// stand for more values than there is memory.
 fn options() -> Options {
     serde_yaml::options! {
@@ -49,15 +57,14 @@ fn options() -> Options {
     }
 }
 
-fn problem(text: &str, error: &Error) -> Problem {
+fn problem(text: &str, kind: &Kind, error: &Error) -> Problem {
     let position = error.location().map(Position::from);
     let at = |message: String| Problem { position, message, help: None };
     match error.without_snippet() {
-        Error::AliasError { error, .. } => problem(text, error),
+        Error::AliasError { error, .. } => problem(text, kind, error),
         Error::Eof { .. } => at("the file ends too early".to_owned()),
-        Error::MultipleDocuments { .. } => {
-            at("a second document begins here".to_owned()).help("a file holds one scenario: split it at `---`")
-        }
+        Error::MultipleDocuments { .. } => at("a second document begins here".to_owned())
+            .help(format!("a file holds one {}: split it at `---`", kind.noun)),
         Error::SerdeUnknownField { field, expected, .. } => {
             let help = match nearest(field, expected.iter().copied()) {
                 Some(key) => format!("did you mean `{key}`?"),

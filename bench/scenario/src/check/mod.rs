@@ -12,10 +12,10 @@ use farlink_units::{Duration, Size};
 use hifitime::Epoch;
 
 use crate::file::{File, NodeEntry};
-use crate::located::{At, Named, Text};
+use crate::located::Named;
 use crate::model::{Node, Place, Scenario, SourceText};
-use crate::names::{NAME_RULE, check_name, nearest, one_of};
-use crate::problem::{Position, Problem, START, ScenarioError};
+use crate::notes::Notes;
+use crate::problem::{Problem, START, ScenarioError};
 use crate::read::Overrides;
 
 /// Longer runs are mistakes, or wait for someone who needs them.
@@ -157,95 +157,4 @@ fn nodes(entries: &Named<NodeEntry>, places: &places::Places, notes: &mut Notes)
 struct Run {
     epoch: Option<Epoch>,
     duration: Option<Duration>,
-}
-
-/// What was found so far.
-#[derive(Default)]
-struct Notes {
-    errors: Vec<Problem>,
-    warnings: Vec<Problem>,
-}
-
-impl Notes {
-    fn error(&mut self, position: Position, message: impl Into<String>, help: impl Into<String>) {
-        self.errors.push(Problem::at(position, message).help(help));
-    }
-
-    fn warning(&mut self, position: Position, message: impl Into<String>, help: impl Into<String>) {
-        self.warnings.push(Problem::at(position, message).help(help));
-    }
-
-    /// The value of a scalar.
-    fn read<T: Clone>(&mut self, text: &Text<T>) -> Option<T> {
-        match &text.read {
-            Ok(value) => Some(value.clone()),
-            Err(wrong) => {
-                let problem = Problem::at(text.position, &wrong.message);
-                self.errors.push(Problem { help: wrong.help.clone(), ..problem });
-                None
-            }
-        }
-    }
-
-    /// The value of an optional scalar: `None` if it stands there and is wrong.
-    fn read_opt<T: Clone>(&mut self, text: &Option<Text<T>>) -> Option<Option<T>> {
-        text.as_ref().map_or(Some(None), |text| self.read(text).map(Some))
-    }
-
-    fn read_or<T: Clone>(&mut self, text: &Option<Text<T>>, default: T) -> Option<T> {
-        self.read_opt(text).map(|value| value.unwrap_or(default))
-    }
-
-    /// A key that must stand under `owner`; `example` begins with it.
-    fn need<'a, T>(&mut self, field: &'a Option<T>, owner: Position, example: &str) -> Option<&'a T> {
-        if field.is_none() {
-            let key = example.split(':').next().unwrap_or_default();
-            self.error(owner, format!("the key `{key}` is missing"), format!("add `{example}`"));
-        }
-        field.as_ref()
-    }
-
-    fn need_read<T: Clone>(&mut self, field: &Option<Text<T>>, owner: Position, example: &str) -> Option<T> {
-        self.need(field, owner, example).and_then(|text| self.read(text))
-    }
-
-    /// A mapping at the top of the file that must have an entry.
-    fn need_entries<'a, T>(
-        &mut self,
-        field: &'a Option<At<Named<T>>>,
-        key: &str,
-        example: &str,
-    ) -> Option<&'a Named<T>> {
-        match field {
-            None => {
-                self.error(START, format!("the key `{key}` is missing"), format!("add `{key}:` with {example}"));
-                None
-            }
-            Some(entries) if entries.value.0.is_empty() => {
-                self.error(entries.position, format!("`{key}` is empty"), format!("add {example}"));
-                None
-            }
-            Some(entries) => Some(&entries.value),
-        }
-    }
-
-    fn name(&mut self, name: &At<String>) {
-        if let Err(message) = check_name(&name.value) {
-            self.error(name.position, message, NAME_RULE);
-        }
-    }
-
-    /// The index of the `kind` that a name means.
-    fn reference(&mut self, name: &At<String>, kind: &str, names: &[&str]) -> Option<usize> {
-        let found = names.iter().position(|known| *known == name.value);
-        if found.is_none() {
-            let help = match nearest(&name.value, names.iter().copied()) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None if names.is_empty() => format!("the file has no {kind} at all"),
-                None => format!("write {}", one_of(names.iter().copied())),
-            };
-            self.error(name.position, format!("there is no {kind} `{}`", name.value), help);
-        }
-        found
-    }
 }

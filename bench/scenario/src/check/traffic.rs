@@ -7,6 +7,7 @@ use farlink_units::{Duration, Instant, Size};
 
 use super::{MIN_BUNDLE, Notes, Run};
 use crate::file::{ExpectEntry, TrafficEntry};
+use crate::files::can_be_read;
 use crate::located::{At, Named, Text};
 use crate::model::{Content, Link, Traffic};
 use crate::problem::Problem;
@@ -191,7 +192,7 @@ fn content(
         (None, Some(text)) => Some(Content::Text(text.value.clone())),
         (Some(file), None) => {
             let path = payload.map_or_else(|| folder.join(&file.value), Path::to_owned);
-            if let Err(reason) = can_be_sent(&path) {
+            if let Err(reason) = can_be_read(&path) {
                 let message = format!("the file {} {reason}", path.display());
                 let problem = match payload {
                     Some(_) => Problem::of_file(message).help("name another file to send"),
@@ -203,26 +204,6 @@ fn content(
             Some(Content::File(path))
         }
     }
-}
-
-/// Says why the file at `path` cannot be sent.
-fn can_be_sent(path: &Path) -> Result<(), String> {
-    let unreadable = |error: std::io::Error| match error.kind() {
-        std::io::ErrorKind::NotFound => "does not exist".to_owned(),
-        _ => format!("cannot be read: {error}"),
-    };
-    let metadata = std::fs::metadata(path).map_err(unreadable)?;
-    if metadata.is_dir() {
-        return Err("is a directory".to_owned());
-    }
-    if !metadata.is_file() {
-        return Err("is not a regular file".to_owned());
-    }
-    std::fs::File::open(path).map_err(unreadable)?;
-    if metadata.len() == 0 {
-        return Err("is empty".to_owned());
-    }
-    Ok(())
 }
 
 fn start(text: &Text<When>, run: Run, notes: &mut Notes) -> Option<Duration> {

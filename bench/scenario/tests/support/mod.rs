@@ -87,7 +87,8 @@ fn read_path() -> String {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("demo.yaml").display().to_string()
 }
 
-fn says(problem: &Problem, line: usize, column: usize, words: &[&str], edit: &str) {
+/// Asserts what a problem says, and where.
+pub fn says(problem: &Problem, line: usize, column: usize, words: &[&str], edit: &str) {
     let said = format!("{}; {}", problem.message, problem.help.as_deref().unwrap_or_default());
     let position = problem.position.unwrap_or_else(|| panic!("{edit}: no position: {said}"));
     assert_eq!((position.line, position.column), (line, column), "{edit}: {said}");
