@@ -15,14 +15,29 @@ const MAX_OPERATIONS: usize = 512;
 /// Steps after which two engines that nobody disturbs must have come to rest.
 const MAX_STEPS: usize = 200_000;
 
+/// A block that was sent.
+struct Sent {
+    /// By which of the two.
+    by: usize,
+    red_part: Vec<u8>,
+    /// Whether the sender was told that all is well; `None` while it goes on.
+    completed: Option<bool>,
+    /// When the receiver was given the red part.
+    received: Option<Instant>,
+}
+
+/// How long a closed session is remembered at least: twice the round trip with both margins. A frame that was under way for
+/// longer may open it again, and its block be handed up again, which the bundle agent notices.
+const MEMORY: Duration = Duration::from_secs(2 * (1 + 1 + 2 + 2));
+
 /// Two engines, the frames between them, and what became of what was sent.
 struct Pair {
     engines: [Engine; 2],
     /// Frames on their way to each.
     flying: [VecDeque<Bytes>; 2],
-    /// How each session ended: completions and cancellations as sender.
-    ended: BTreeMap<SessionId, u32>,
-    sent: Vec<(usize, SessionId)>,
+    sent: BTreeMap<SessionId, Sent>,
+    /// Whether something else than the engines' own frames has reached one.
+    disturbed: bool,
     now: Instant,
     operations: usize,
 }
@@ -39,14 +54,21 @@ impl Pair {
             engine.set_path(IDS[1 - at], path);
             engine
         });
-        let (flying, ended) = Default::default();
-        Pair { engines, flying, ended, sent: Vec::new(), now: Instant::ZERO, operations: 0 }
+        let (flying, sent) = Default::default();
+        Pair { engines, flying, sent, disturbed: false, now: Instant::ZERO, operations: 0 }
     }
 
     fn send(&mut self, at: usize, length: usize, red_length: usize) {
-        let block = Block::new([Bytes::from(vec![0xA5; length])]);
+        // Each octet tells its place and its block.
+        let tag = self.sent.len() * 31;
+        let octets: Vec<u8> = (0..length).map(|place| (place + place / 256 + tag) as u8).collect();
+        let block = Block::new([Bytes::from(octets.clone())]);
         match self.engines[at].send(IDS[1 - at], 1, block, red_length as u64) {
-            Ok(session) => self.sent.push((at, session)),
+            Ok(session) => {
+                let red_part = octets[..red_length].to_vec();
+                let sent = Sent { by: at, red_part, completed: None, received: None };
+                assert!(self.sent.insert(session, sent).is_none(), "{session} is given twice");
+            }
             Err(error) => assert!(length == 0 || red_length > length, "{error}"),
         }
     }
@@ -76,18 +98,33 @@ impl Pair {
         for at in 0..2 {
             while let Some(notice) = self.engines[at].poll_notice() {
                 match notice {
-                    Notice::TransmissionCompleted { session, .. } | Notice::TransmissionCancelled { session, .. } => {
-                        assert!(self.sent.contains(&(at, session)), "{session} was not sent here");
-                        *self.ended.entry(session).or_default() += 1;
-                        assert_eq!(self.ended[&session], 1, "{session} ended twice");
+                    Notice::TransmissionCompleted { session, .. } => self.end(at, session, true),
+                    Notice::TransmissionCancelled { session, .. } => self.end(at, session, false),
+                    Notice::RedPart { session, data, .. } if !self.disturbed => {
+                        let sent = self.sent.get_mut(&session).expect("a block that was sent");
+                        assert_eq!((sent.by, &sent.red_part[..]), (1 - at, &data[..]), "{session}");
+                        let before = sent.received.replace(self.now);
+                        let since = before.map(|before| self.now - before);
+                        assert!(since.is_none_or(|since| since >= MEMORY), "{session} again after {since:?}");
                     }
-                    Notice::RedPart { data, .. } => assert!(!data.is_empty()),
                     _ => {}
                 }
             }
             let (sending, receiving, _) = self.engines[at].open_sessions();
             assert!(sending <= self.sent.len() && receiving <= 8, "{sending} sending, {receiving} receiving");
         }
+    }
+
+    fn end(&mut self, at: usize, session: SessionId, completed: bool) {
+        let disturbed = self.disturbed;
+        let sent = self.sent.get_mut(&session).expect("a session that was begun");
+        assert_eq!((sent.by, sent.completed), (at, None), "{session} ends once, at its sender");
+        sent.completed = Some(completed);
+        // The receiver has told its client already: it read its notices before it could answer.
+        assert!(
+            disturbed || !completed || sent.received.is_some() || sent.red_part.is_empty(),
+            "{session} did not arrive"
+        );
     }
 
     /// Nothing is lost any more: everything that was sent ends, and nothing stays open.
@@ -110,8 +147,8 @@ impl Pair {
             }
             let due = self.engines.iter().filter_map(Engine::poll_timeout).min();
             let Some(due) = due else {
-                for (_, session) in &self.sent {
-                    assert_eq!(self.ended.get(session), Some(&1), "{session} has not ended");
+                for (session, sent) in &self.sent {
+                    assert!(sent.completed.is_some(), "{session} has not ended");
                 }
                 for engine in &self.engines {
                     assert_eq!(engine.open_sessions(), (0, 0, 0));
@@ -135,6 +172,7 @@ pub fn ltp_frame(data: &[u8]) {
             pair.deliver(1 - at, &frame);
         }
     }
+    pair.disturbed = true;
     for at in [0, 1] {
         pair.deliver(at, &Bytes::copy_from_slice(data));
         pair.check();
@@ -177,7 +215,7 @@ fn operate(pair: &mut Pair, input: &mut Unstructured<'_>) -> arbitrary::Result<(
                 pair.deliver(at, &frame);
             }
         }
-        // Lost, repeated, overtaken, damaged.
+        // Lost, repeated, overtaken, and now and then damaged.
         9 => drop(pair.flying[at].pop_front()),
         10 => {
             if let Some(frame) = pair.flying[at].front().cloned() {
@@ -185,15 +223,16 @@ fn operate(pair: &mut Pair, input: &mut Unstructured<'_>) -> arbitrary::Result<(
             }
         }
         11 => pair.flying[at].rotate_left(usize::from(pair.flying[at].len() > 1)),
-        12 => {
+        12 if input.ratio(1, 8)? => {
             if let Some(frame) = pair.flying[at].pop_front() {
                 let mut frame = frame.to_vec();
                 let place = input.choose_index(frame.len())?;
                 frame[place] = input.arbitrary()?;
+                pair.disturbed = true;
                 pair.deliver(at, &frame.into());
             }
         }
-        13 => {
+        12 | 13 => {
             let due = pair.engines.iter().filter_map(Engine::poll_timeout).min();
             let passed = pair.now + Duration::from_millis(input.int_in_range(0..=5_000i64)?);
             pair.time_passes(if input.arbitrary()? { due.unwrap_or(passed) } else { passed });
@@ -204,8 +243,9 @@ fn operate(pair: &mut Pair, input: &mut Unstructured<'_>) -> arbitrary::Result<(
         }
         _ => {
             if !pair.sent.is_empty() {
-                let (_, session) = *input.choose(&pair.sent)?;
-                pair.engines[at].cancel(pair.now, session);
+                let index = input.choose_index(pair.sent.len())?;
+                let session = pair.sent.keys().nth(index).copied();
+                session.into_iter().for_each(|session| pair.engines[at].cancel(pair.now, session));
             }
         }
     }
