@@ -447,6 +447,9 @@ impl Engine {
             let peer = receiving.peer;
             self.notices.push_back(Notice::ReceptionCancelled { session, peer, reason, locally: true });
             self.start_cancel(session, peer, Party::Receiver, reason);
+            if !self.cancelling.contains_key(&session) {
+                self.remember_closed(now, peer, session);
+            }
         }
     }
 
