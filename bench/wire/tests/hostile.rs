@@ -3,6 +3,7 @@
 //!
 //! Where an assertion fails, the input is printed.
 
+#[allow(dead_code)]
 mod support;
 
 use farlink_wire::bpv7::{

@@ -79,6 +79,8 @@ impl Engine {
         if by == Party::Receiver {
             if state.cancelling_receptions >= self.config.max_receiving_sessions {
                 self.discarded.over_limit += 1;
+                // Its data may have been claimed: were it to open anew, the sender would add up the claims of both.
+                self.remember_closed(now, peer, session);
                 return;
             }
             state.cancelling_receptions += 1;

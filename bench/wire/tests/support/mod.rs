@@ -228,3 +228,22 @@ pub fn records(random: &mut Random) -> Vec<Vec<u8>> {
     records.push(AdministrativeRecord::Unknown { record_type: random.number().max(2), content }.emit());
     records
 }
+
+/// A few bundles, each behind what the fuzz target of the bundle agent wants: an octet that says "arrives", and its length;
+/// after it another operation.
+pub fn arrivals(random: &mut Random) -> Vec<Vec<u8>> {
+    let bundles = bundles(random);
+    (0..8)
+        .map(|_| {
+            let mut octets = Vec::new();
+            for _ in 0..=random.below(4) {
+                let bundle = &bundles[random.below(16) as usize];
+                octets.push(random.below(2) as u8 * 8);
+                octets.extend((bundle.len() as u16).to_be_bytes());
+                octets.extend(bundle);
+                octets.push(random.next() as u8 | 2);
+            }
+            octets
+        })
+        .collect()
+}
