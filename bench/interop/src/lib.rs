@@ -1,0 +1,1 @@
+//! Bundles exchanged with other stacks in one process; see `tests`.
