@@ -229,6 +229,21 @@ fn a_reset_connection_is_lost() {
 }
 
 #[test]
+fn a_reset_after_the_close_is_nobodys_business() {
+    let (mut ports, peer, connection) = accepted();
+    ports.write(connection, &bundle(1000));
+    ports.poll(Some(Duration::ZERO), &mut Vec::new()).unwrap();
+    thread::sleep(Duration::from_millis(50));
+    ports.close(connection);
+    drop(peer);
+    let (start, mut events) = (Instant::now(), Vec::new());
+    while ports.connections() > 0 && start.elapsed() < PATIENCE {
+        ports.poll(Some(Duration::from_millis(20)), &mut events).unwrap();
+    }
+    assert_eq!((events, ports.connections()), (vec![], 0));
+}
+
+#[test]
 fn many_silent_peers_do_not_keep_others_out() {
     let (mut ports, _first, _) = accepted();
     let address = "tcp:0".parse().unwrap();

@@ -15,7 +15,7 @@
 //!   holds up all later answers.
 //! - While [`Session::wants_input`] is false do not read from the connection: the peer is not reading its answers.
 //! - [`Session::terminate`] to end in order. [`Event::Ended`] is always the last event; each tag given to `send` has come
-//!   back by then. Write out what `poll_transmit` has and close the connection.
+//!   back by then. Write out what `poll_transmit` has and close the connection. [`Reconnect`] tells when to try again.
 //!
 //! # Where the text leaves room
 //! - A transfer is sent while earlier ones wait for their acknowledgments; segments are never held back for them.
@@ -36,6 +36,7 @@ mod api;
 mod contact;
 mod output;
 mod receiving;
+mod reconnect;
 mod sending;
 #[cfg(test)]
 mod tests;
@@ -55,6 +56,7 @@ pub use api::{
 };
 use output::Output;
 use receiving::Receiving;
+pub use reconnect::Reconnect;
 use sending::Sending;
 
 /// Octets of answers that may wait for the connection before [`Session::wants_input`] asks for a pause.

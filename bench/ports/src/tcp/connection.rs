@@ -118,8 +118,11 @@ impl Connection {
             }
             Err(error) if error.kind() == ErrorKind::Interrupted => return Turn::default(),
             Err(error) => {
+                // The owner of a connection that is being closed has turned away.
+                let told = self.state == State::Open;
                 self.state = State::Gone;
-                return Turn { closed: Some(CloseReason::Lost(error.to_string())), ..Turn::default() };
+                let closed = told.then(|| CloseReason::Lost(error.to_string()));
+                return Turn { closed, ..Turn::default() };
             }
         };
         // Nothing counts after the end of TLS (RFC 9174 section 4.4).
