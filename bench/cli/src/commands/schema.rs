@@ -1,18 +1,35 @@
 //! `farlink schema`
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use crate::{Ending, bench_failed};
 
-/// Print the JSON Schema of scenario files, for completion in editors.
+/// Print the JSON Schema of a kind of file, for completion in editors.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  farlink schema > scenario.schema.json\n\n\
-    Editors with the YAML language server use it by a first line in the scenario:\n  \
+#[command(after_help = "Example:\n  farlink schema > scenario.schema.json\n  farlink schema node > node.schema.json\n\n\
+    Editors with the YAML language server use it by a first line in the file:\n  \
     # yaml-language-server: $schema=scenario.schema.json")]
-pub struct SchemaArguments {}
+pub struct SchemaArguments {
+    /// The kind of file.
+    #[arg(value_enum, default_value_t)]
+    kind: Kind,
+}
 
-pub fn schema(_: &SchemaArguments) -> Ending {
-    match serde_json::to_string_pretty(&farlink_scenario::schema()) {
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum Kind {
+    /// What `farlink run` takes.
+    #[default]
+    Scenario,
+    /// What `farlink node --config` takes.
+    Node,
+}
+
+pub fn schema(arguments: &SchemaArguments) -> Ending {
+    let schema = match arguments.kind {
+        Kind::Scenario => farlink_scenario::schema(),
+        Kind::Node => farlink_scenario::node_schema(),
+    };
+    match serde_json::to_string_pretty(&schema) {
         Ok(text) => {
             say!("{text}");
             Ending::Met
