@@ -77,7 +77,9 @@ mod cancelling;
 mod closed;
 mod cookies;
 mod green;
+mod hash;
 mod notice;
+mod output;
 mod peer;
 mod receiving;
 mod reports;
@@ -89,9 +91,9 @@ mod timer;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use bytes::Bytes;
-use farlink_units::{Duration, Instant};
-use farlink_wire::ltp::security::{AuthError, COOKIE};
-use farlink_wire::ltp::{Content, Extension, Party, Segment, SessionId, segments_with_octets};
+use farlink_units::Instant;
+use farlink_wire::ltp::security::AuthError;
+use farlink_wire::ltp::{Content, Party, Segment, SessionId, segments_with_octets};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -104,7 +106,9 @@ pub use block::Block;
 use cancelling::Cancelling;
 use cookies::{Jar, Jars, MAX_COOKIE, NotGood};
 use green::Greens;
+use hash::{Seeded, Sessions};
 pub use notice::{Cause, Discarded, Notice};
+use output::Output;
 use peer::{Budget, CONTROL_BURST, Control, Echo, Peer};
 use receiving::Receiving;
 use sending::Sending;
@@ -122,8 +126,8 @@ pub struct Engine {
     config: Config,
     rng: ChaCha8Rng,
     peers: BTreeMap<u64, Peer>,
-    sending: HashMap<SessionId, Sending>,
-    receiving: HashMap<SessionId, Receiving>,
+    sending: Sessions<Sending>,
+    receiving: Sessions<Receiving>,
     cancelling: BTreeMap<SessionId, Cancelling>,
     green: Greens,
     jars: Jars,
@@ -131,24 +135,30 @@ pub struct Engine {
     notices: VecDeque<Notice>,
     discarded: Discarded,
     budget: Budget,
+    output: Output,
 }
 
 impl Engine {
     /// An engine without peers.
     pub fn new(config: Config) -> Self {
+        // A stream of its own, so that the tables take no draws from the numbers that are seen outside.
+        let mut hashes = ChaCha8Rng::seed_from_u64(config.seed);
+        hashes.set_stream(1);
+        let tables = Seeded::new([hashes.next_u64(), hashes.next_u64()]);
         Engine {
             rng: ChaCha8Rng::seed_from_u64(config.seed),
             budget: Budget { held: 0, limit: config.receive_limit },
             config,
             peers: BTreeMap::new(),
-            sending: HashMap::new(),
-            receiving: HashMap::new(),
+            sending: HashMap::with_hasher(tables),
+            receiving: HashMap::with_hasher(tables),
             cancelling: BTreeMap::new(),
-            green: HashMap::new(),
+            green: HashMap::with_hasher(tables),
             jars: BTreeMap::new(),
             timers: Timers::default(),
             notices: VecDeque::new(),
             discarded: Discarded::default(),
+            output: Output::default(),
         }
     }
 
@@ -413,30 +423,6 @@ impl Engine {
         }
     }
 
-    /// Encodes a segment with the extensions of its session and peer. It leaves now.
-    fn encode(&mut self, now: Instant, peer: u64, session: SessionId, content: Content<'_>, echo: &Echo) -> Bytes {
-        let mut segment = Segment::new(session, content);
-        let state = self.peers.get(&peer);
-        if !self.jars.is_empty() || !echo.is_empty() {
-            let extension = |value| Extension { tag: COOKIE, value };
-            match self.jars.get_mut(&session) {
-                Some(jar) => {
-                    jar.sent(now + state.map_or(Duration::ZERO, Peer::round_trip));
-                    segment.header_extensions.extend(jar.values().map(extension));
-                }
-                None => segment.header_extensions.extend(echo.iter().map(|c| extension(c))),
-            }
-        }
-        let security = state.and_then(|s| s.config.security.as_ref());
-        let further = security.map_or(0, |s| s.sign.overhead());
-        let mut bytes = Vec::with_capacity(segment.encoded_len() + further);
-        match security {
-            Some(security) => security.sign.emit(&segment, &mut bytes),
-            None => segment.emit(&mut bytes),
-        }
-        bytes.into()
-    }
-
     /// Whether a block for this peer has not yet been sent once, so that a further one would have to wait.
     pub fn has_unsent_blocks(&self, peer: u64) -> bool {
         self.peers.get(&peer).is_some_and(Peer::has_data)
@@ -498,7 +484,7 @@ impl Engine {
             }
             Control::CancelAck { session, by, echo } => (*session, Content::CancelAck { by: *by }, echo),
         };
-        Some(self.encode(now, peer, session, content, echo))
+        Some(self.output.encode(now, &mut self.jars, self.peers.get(&peer), session, content, echo))
     }
 
     fn control_sent(&mut self, now: Instant, peer: u64, control: &Control, length: usize) {

@@ -266,9 +266,10 @@ impl Engine {
         range: Range<u64>,
     ) -> Option<Bytes> {
         let sending = self.sending.get(&session)?;
-        let bytes = sending.block.slice(range.start, (range.end - range.start) as usize);
+        let bytes = sending.block.read(range.start, (range.end - range.start) as usize);
         let data = Data { kind, client_service: sending.client_service, offset: range.start, data: &bytes };
-        let segment = self.encode(now, peer, session, Content::Data(data), &Echo::new());
+        let (jars, state) = (&mut self.jars, self.peers.get(&peer));
+        let segment = self.output.encode(now, jars, state, session, Content::Data(data), &Echo::new());
         if let Some(checkpoint) = kind.checkpoint() {
             let sent = self.sending.get_mut(&session).and_then(|s| s.checkpoints.get_mut(&checkpoint.serial));
             if let Some(sent) = sent {

@@ -106,6 +106,9 @@ impl<'a> Reader<'a> {
     }
 
     fn extensions(&mut self, count: u8, field: &'static str) -> Result<Vec<Extension<'a>>, LtpError> {
+        if count == 0 {
+            return Ok(Vec::new());
+        }
         (0..count)
             .map(|_| {
                 let tag = self.octet(field)?;
