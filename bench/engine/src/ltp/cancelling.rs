@@ -79,6 +79,7 @@ impl Engine {
         if by == Party::Receiver {
             if state.cancelling_receptions >= self.config.max_receiving_sessions {
                 self.discarded.over_limit += 1;
+                self.remember_closed(now, peer, session);
                 return;
             }
             state.cancelling_receptions += 1;

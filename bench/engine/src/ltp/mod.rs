@@ -93,7 +93,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use bytes::Bytes;
 use farlink_units::Instant;
 use farlink_wire::ltp::security::AuthError;
-use farlink_wire::ltp::{Content, Party, Segment, SessionId, segments_with_octets};
+use farlink_wire::ltp::{CancelReason, Content, Party, Segment, SessionId, segments_with_octets};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -261,10 +261,9 @@ impl Engine {
         }
         let has_cookies = !segment.header_extensions.is_empty() && state.config.cookies != Cookies::Ignore;
         let cookies: Vec<&[u8]> = if has_cookies { segment.cookies().collect() } else { Vec::new() };
-        if !self.jars.is_empty()
-            && let Some(jar) = self.jars.get_mut(&session)
-        {
-            match jar.check(now, &cookies) {
+        let room = if self.jars.is_empty() { 0 } else { self.cookie_room(peer) };
+        if let Some(jar) = self.jars.get_mut(&session) {
+            match jar.check(now, &cookies, room) {
                 Ok(()) => {}
                 Err(NotGood::Missing) => {
                     self.discarded.missing_cookie += 1;
@@ -275,7 +274,7 @@ impl Engine {
                     return;
                 }
             }
-        } else if !cookies.is_empty() && !self.may_keep(peer, session, &cookies) {
+        } else if !cookies.is_empty() && !self.may_keep(peer, &cookies) {
             self.discarded.wrong_cookie += 1;
             return;
         }
@@ -307,30 +306,32 @@ impl Engine {
             || self.peers.get(&peer).is_some_and(|p| p.closed.contains(&session))
     }
 
-    /// Whether there is room in the peer's segments for a peer's first cookies.
-    fn may_keep(&self, peer: u64, session: SessionId, cookies: &[&[u8]]) -> bool {
-        let Some(config) = self.peers.get(&peer).map(|p| &p.config) else { return false };
-        let more = self.extension(peer, session);
-        let total: usize = cookies.iter().map(|c| 2 + c.len()).sum::<usize>() + more;
-        cookies.len() <= 2
-            && cookies.iter().all(|c| c.len() + more <= MAX_COOKIE)
-            && total <= config.segment_size - config.least_segment_size()
+    /// How many octets cookies may take in a segment to a peer.
+    fn cookie_room(&self, peer: u64) -> usize {
+        self.peers.get(&peer).map_or(0, |p| p.config.segment_size - p.config.least_segment_size())
     }
 
-    /// Octets by which this engine extends a peer's cookie.
-    fn extension(&self, peer: u64, session: SessionId) -> usize {
-        match self.peers.get(&peer).map(|p| p.config.cookies) {
+    /// Whether there is room in the peer's segments for a peer's first cookies.
+    fn may_keep(&self, peer: u64, cookies: &[&[u8]]) -> bool {
+        let total: usize = cookies.iter().map(|c| 2 + c.len()).sum();
+        cookies.len() <= 2 && cookies.iter().all(|c| c.len() <= MAX_COOKIE) && total <= self.cookie_room(peer)
+    }
+
+    /// Keeps a peer's first cookies. Those of a session that the peer originates are extended, if so configured, as far as
+    /// there is room.
+    fn keep_cookies(&mut self, now: Instant, peer: u64, session: SessionId, cookies: &[&[u8]]) {
+        let extend = match self.peers.get(&peer).map(|p| p.config.cookies) {
             Some(Cookies::Follow { extend } | Cookies::Initiate { extend, .. })
                 if session.originator != self.config.engine_id =>
             {
-                extend.min(MAX_INITIAL_COOKIE)
+                extend
             }
             _ => 0,
-        }
-    }
-
-    fn keep_cookies(&mut self, now: Instant, peer: u64, session: SessionId, cookies: &[&[u8]]) {
-        let mut more = vec![0; self.extension(peer, session)];
+        };
+        let total: usize = cookies.iter().map(|c| 2 + c.len()).sum();
+        let longest = cookies.iter().map(|c| c.len()).max().unwrap_or(0);
+        let room = (MAX_COOKIE - longest).min(self.cookie_room(peer) - total);
+        let mut more = vec![0; extend.min(room)];
         self.rng.fill_bytes(&mut more);
         if let Some(jar) = Jar::theirs(now, cookies, &more) {
             self.jars.insert(session, jar);
@@ -356,6 +357,9 @@ impl Engine {
     /// Control segments go first, the first of them that fits; after 64 in a row one data segment, if any waits.
     pub fn poll_transmit(&mut self, now: Instant, peer: u64, room: usize) -> Option<Bytes> {
         let state = self.peers.get_mut(&peer)?;
+        if state.control.is_empty() {
+            return if state.has_data() { self.transmit_data(now, peer, room) } else { None };
+        }
         let data_first = state.control_streak >= CONTROL_BURST && state.has_data();
         if !data_first && let Some(segment) = self.transmit_control(now, peer, room) {
             return Some(segment);
@@ -398,12 +402,18 @@ impl Engine {
             let (again, fresh) = (state.again.front().map(|a| a.session), state.fresh.front().copied());
             let session = again.or(fresh)?;
             let cookies = if self.jars.is_empty() { 0 } else { self.jars.get(&session).map_or(0, Jar::overhead) };
+            let roomy = room >= state.config.segment_size;
             if limit < PeerConfig::MIN_SEGMENT_SIZE + fixed + cookies {
-                return None;
+                if !roomy {
+                    return None;
+                }
+                // The owner has made segments too short for the session's cookies: it can never go on.
+                self.cancel_locally(now, session, CancelReason::SystemError);
+                continue;
             }
             let limit = limit - fixed - cookies;
             let segment = if again.is_some() {
-                self.retransmit_segment(now, peer, limit)
+                self.retransmit_segment(now, peer, limit, roomy)
             } else {
                 self.fresh_segment(now, peer, session, limit)
             };

@@ -53,7 +53,15 @@ impl<'a> Reader<'a> {
         Ok(octet)
     }
 
+    #[inline]
     fn number(&mut self, field: &'static str) -> Result<u64, LtpError> {
+        // Most numbers are of one octet.
+        if let Some(&octet) = self.bytes.get(self.at)
+            && octet < 0x80
+        {
+            self.at += 1;
+            return Ok(u64::from(octet));
+        }
         let (value, len) =
             sdnv::decode(&self.bytes[self.at..]).map_err(|source| LtpError::Number { at: self.at, field, source })?;
         self.at += len;
