@@ -3,6 +3,7 @@
 mod cancelling;
 mod checkpoints;
 mod green;
+mod hostile;
 mod limits;
 mod receiver_states;
 mod reports;
