@@ -1,5 +1,7 @@
 //! A block as it waits to be sent.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 
 /// Bytes in several pieces that are sent as one.
@@ -41,32 +43,56 @@ impl Block {
         &self.pieces
     }
 
+    /// The `len` bytes from `offset`, borrowed where they lie within one piece.
+    ///
+    /// # Panics
+    /// If they reach past the end of the block.
+    pub fn read(&self, offset: u64, len: usize) -> Cow<'_, [u8]> {
+        if let [piece] = self.pieces.as_slice() {
+            return Cow::Borrowed(&piece[offset as usize..offset as usize + len]);
+        }
+        let (index, from) = self.place(offset, len);
+        match self.pieces.get(index) {
+            Some(piece) if from + len <= piece.len() => Cow::Borrowed(&piece[from..from + len]),
+            Some(_) => Cow::Owned(self.joined(index, from, len)),
+            None => Cow::Borrowed(&[]),
+        }
+    }
+
     /// The `len` bytes from `offset`, without a copy where they lie within one piece.
     ///
     /// # Panics
     /// If they reach past the end of the block.
     pub fn slice(&self, offset: u64, len: usize) -> Bytes {
+        let (index, from) = self.place(offset, len);
+        match self.pieces.get(index) {
+            Some(piece) if from + len <= piece.len() => piece.slice(from..from + len),
+            Some(_) => self.joined(index, from, len).into(),
+            None => Bytes::new(),
+        }
+    }
+
+    /// The piece in which `offset` lies, and where in it.
+    fn place(&self, offset: u64, len: usize) -> (usize, usize) {
         assert!(offset + len as u64 <= self.len, "slice past the end of the block");
         let mut skip = offset;
         for (index, piece) in self.pieces.iter().enumerate() {
-            let piece_len = piece.len() as u64;
-            if skip >= piece_len {
-                skip -= piece_len;
-                continue;
+            match skip.checked_sub(piece.len() as u64) {
+                Some(further) => skip = further,
+                None => return (index, skip as usize),
             }
-            let from = skip as usize;
-            if from + len <= piece.len() {
-                return piece.slice(from..from + len);
-            }
-            let mut joined = Vec::with_capacity(len);
-            joined.extend_from_slice(&piece[from..]);
-            for next in &self.pieces[index + 1..] {
-                let take = next.len().min(len - joined.len());
-                joined.extend_from_slice(&next[..take]);
-            }
-            return joined.into();
         }
-        Bytes::new()
+        (self.pieces.len(), 0)
+    }
+
+    fn joined(&self, index: usize, from: usize, len: usize) -> Vec<u8> {
+        let mut joined = Vec::with_capacity(len);
+        joined.extend_from_slice(&self.pieces[index][from..]);
+        for next in &self.pieces[index + 1..] {
+            let take = next.len().min(len - joined.len());
+            joined.extend_from_slice(&next[..take]);
+        }
+        joined
     }
 }
 
@@ -88,6 +114,7 @@ mod tests {
         for from in 0..=whole.len() {
             for to in from..=whole.len() {
                 assert_eq!(block.slice(from as u64, to - from), whole[from..to]);
+                assert_eq!(*block.read(from as u64, to - from), whole[from..to]);
             }
         }
     }

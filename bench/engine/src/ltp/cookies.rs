@@ -91,8 +91,9 @@ impl Jar {
         }
     }
 
-    /// Whether a segment with these cookies is good, and what they change.
-    pub(super) fn check(&mut self, now: Instant, received: &[&[u8]]) -> Result<(), NotGood> {
+    /// Whether a segment with these cookies is good, and what they change. `room` is how many octets the cookies may take in a
+    /// segment of ours.
+    pub(super) fn check(&mut self, now: Instant, received: &[&[u8]], room: usize) -> Result<(), NotGood> {
         let mut next = self.cookies.clone();
         let mut used = vec![false; received.len()];
         for cookie in &mut next {
@@ -127,7 +128,11 @@ impl Jar {
             }
             next.push(Cookie { value: value.to_vec(), before: value.len(), grace: Grace::Until(now), ours: false });
         }
-        self.cookies = next;
+        let next = Jar { cookies: next };
+        if next != *self && next.overhead() > room {
+            return Err(NotGood::Wrong);
+        }
+        *self = next;
         Ok(())
     }
 }
@@ -147,33 +152,33 @@ mod tests {
     #[test]
     fn ours_may_be_missing_until_the_peer_can_have_seen_it() {
         let mut jar = Jar::ours(b"abcd".to_vec());
-        assert_eq!(jar.check(at(0), &[]), Ok(()));
+        assert_eq!(jar.check(at(0), &[], 200), Ok(()));
         jar.sent(at(10));
-        assert_eq!(jar.check(at(9), &[]), Ok(()));
-        assert_eq!(jar.check(at(10), &[]), Err(NotGood::Missing));
-        assert_eq!(jar.check(at(10), &[b"abcx"]), Err(NotGood::Wrong));
-        assert_eq!(jar.check(at(10), &[b"abc"]), Err(NotGood::Wrong));
-        assert_eq!(jar.check(at(10), &[b"abcd"]), Ok(()));
+        assert_eq!(jar.check(at(9), &[], 200), Ok(()));
+        assert_eq!(jar.check(at(10), &[], 200), Err(NotGood::Missing));
+        assert_eq!(jar.check(at(10), &[b"abcx"], 200), Err(NotGood::Wrong));
+        assert_eq!(jar.check(at(10), &[b"abc"], 200), Err(NotGood::Wrong));
+        assert_eq!(jar.check(at(10), &[b"abcd"], 200), Ok(()));
     }
 
     #[test]
     fn an_extension_by_the_peer_takes_the_place_of_what_was_good() {
         let mut jar = Jar::theirs(at(0), &[b"ab"], b"").unwrap();
-        assert_eq!(jar.check(at(1), &[b"abcd"]), Ok(()));
-        assert_eq!(jar.check(at(1), &[b"ab"]), Err(NotGood::Wrong));
+        assert_eq!(jar.check(at(1), &[b"abcd"], 200), Ok(()));
+        assert_eq!(jar.check(at(1), &[b"ab"], 200), Err(NotGood::Wrong));
         assert_eq!(jar.values().collect::<Vec<_>>(), [b"abcd"]);
-        assert_eq!(jar.check(at(1), &[&[b"abcd".as_slice(), &[0; 61]].concat()]), Err(NotGood::Wrong), "too long");
+        assert_eq!(jar.check(at(1), &[&[b"abcd".as_slice(), &[0; 61]].concat()], 200), Err(NotGood::Wrong), "too long");
     }
 
     #[test]
     fn an_extension_by_us_is_demanded_once_the_peer_can_have_seen_it() {
         let mut jar = Jar::theirs(at(0), &[b"ab"], b"cd").unwrap();
-        assert_eq!(jar.check(at(1), &[b"ab"]), Ok(()));
-        assert_eq!(jar.check(at(1), &[]), Err(NotGood::Missing));
+        assert_eq!(jar.check(at(1), &[b"ab"], 200), Ok(()));
+        assert_eq!(jar.check(at(1), &[], 200), Err(NotGood::Missing));
         jar.sent(at(10));
-        assert_eq!(jar.check(at(9), &[b"ab"]), Ok(()));
-        assert_eq!(jar.check(at(10), &[b"ab"]), Err(NotGood::Wrong));
-        assert_eq!(jar.check(at(10), &[b"abcd"]), Ok(()));
+        assert_eq!(jar.check(at(9), &[b"ab"], 200), Ok(()));
+        assert_eq!(jar.check(at(10), &[b"ab"], 200), Err(NotGood::Wrong));
+        assert_eq!(jar.check(at(10), &[b"abcd"], 200), Ok(()));
     }
 
     #[test]
@@ -181,13 +186,14 @@ mod tests {
         let mut jar = Jar::ours(b"ours".to_vec());
         jar.sent(at(10));
         let mut late = jar.clone();
-        assert_eq!(jar.check(at(5), &[b"theirs"]), Ok(()));
+        assert_eq!(jar.check(at(5), &[b"theirs"], 200), Ok(()));
         assert_eq!(jar.overhead(), 2 + 4 + 2 + 6);
-        assert_eq!(jar.check(at(9), &[b"theirs"]), Ok(()), "ours is still on its way");
-        assert_eq!(jar.check(at(9), &[b"theirs", b"third"]), Err(NotGood::Wrong));
-        assert_eq!(jar.check(at(10), &[b"theirs"]), Err(NotGood::Wrong));
-        assert_eq!(jar.check(at(10), &[b"ours"]), Err(NotGood::Wrong));
-        assert_eq!(jar.check(at(10), &[b"theirs", b"ours"]), Ok(()));
-        assert_eq!(late.check(at(10), &[b"theirs", b"ours"]), Err(NotGood::Wrong), "the window is over");
+        assert_eq!(jar.check(at(9), &[b"theirs"], 200), Ok(()), "ours is still on its way");
+        assert_eq!(jar.check(at(9), &[b"theirs", b"third"], 200), Err(NotGood::Wrong));
+        assert_eq!(jar.check(at(10), &[b"theirs"], 200), Err(NotGood::Wrong));
+        assert_eq!(jar.check(at(10), &[b"ours"], 200), Err(NotGood::Wrong));
+        assert_eq!(jar.check(at(10), &[b"theirs", b"ours"], 200), Ok(()));
+        assert_eq!(jar.clone().check(at(10), &[b"theirs", b"ours!"], 14), Err(NotGood::Wrong), "no room for more");
+        assert_eq!(late.check(at(10), &[b"theirs", b"ours"], 200), Err(NotGood::Wrong), "the window is over");
     }
 }

@@ -5,12 +5,11 @@
 //! segments may come out of order. While the end of the red part is missing, so that nobody knows where the green part begins,
 //! it is waited for as long as the session is open.
 
-use std::collections::HashMap;
-
 use bytes::Bytes;
 use farlink_units::Instant;
 use farlink_wire::ltp::{Data, SessionId};
 
+use super::hash::Sessions;
 use super::receiving::{PIECE_COST, Pieces, kept};
 use super::timer::{Answer, Awaited};
 use super::{Engine, Notice};
@@ -42,7 +41,7 @@ impl Green {
     }
 }
 
-pub(super) type Greens = HashMap<SessionId, Green>;
+pub(super) type Greens = Sessions<Green>;
 
 impl Engine {
     /// Takes a green segment. `start` is where the green part begins, if that is known.

@@ -77,7 +77,9 @@ mod cancelling;
 mod closed;
 mod cookies;
 mod green;
+mod hash;
 mod notice;
+mod output;
 mod peer;
 mod receiving;
 mod reports;
@@ -89,9 +91,9 @@ mod timer;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use bytes::Bytes;
-use farlink_units::{Duration, Instant};
-use farlink_wire::ltp::security::{AuthError, COOKIE};
-use farlink_wire::ltp::{Content, Extension, Party, Segment, SessionId, segments_with_octets};
+use farlink_units::Instant;
+use farlink_wire::ltp::security::AuthError;
+use farlink_wire::ltp::{CancelReason, Content, Party, Segment, SessionId, segments_with_octets};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -104,7 +106,9 @@ pub use block::Block;
 use cancelling::Cancelling;
 use cookies::{Jar, Jars, MAX_COOKIE, NotGood};
 use green::Greens;
+use hash::{Seeded, Sessions};
 pub use notice::{Cause, Discarded, Notice};
+use output::Output;
 use peer::{Budget, CONTROL_BURST, Control, Echo, Peer};
 use receiving::Receiving;
 use sending::Sending;
@@ -122,8 +126,8 @@ pub struct Engine {
     config: Config,
     rng: ChaCha8Rng,
     peers: BTreeMap<u64, Peer>,
-    sending: HashMap<SessionId, Sending>,
-    receiving: HashMap<SessionId, Receiving>,
+    sending: Sessions<Sending>,
+    receiving: Sessions<Receiving>,
     cancelling: BTreeMap<SessionId, Cancelling>,
     green: Greens,
     jars: Jars,
@@ -131,24 +135,30 @@ pub struct Engine {
     notices: VecDeque<Notice>,
     discarded: Discarded,
     budget: Budget,
+    output: Output,
 }
 
 impl Engine {
     /// An engine without peers.
     pub fn new(config: Config) -> Self {
+        // A stream of its own, so that the tables take no draws from the numbers that are seen outside.
+        let mut hashes = ChaCha8Rng::seed_from_u64(config.seed);
+        hashes.set_stream(1);
+        let tables = Seeded::new([hashes.next_u64(), hashes.next_u64()]);
         Engine {
             rng: ChaCha8Rng::seed_from_u64(config.seed),
             budget: Budget { held: 0, limit: config.receive_limit },
             config,
             peers: BTreeMap::new(),
-            sending: HashMap::new(),
-            receiving: HashMap::new(),
+            sending: HashMap::with_hasher(tables),
+            receiving: HashMap::with_hasher(tables),
             cancelling: BTreeMap::new(),
-            green: HashMap::new(),
+            green: HashMap::with_hasher(tables),
             jars: BTreeMap::new(),
             timers: Timers::default(),
             notices: VecDeque::new(),
             discarded: Discarded::default(),
+            output: Output::default(),
         }
     }
 
@@ -261,10 +271,9 @@ impl Engine {
         }
         let has_cookies = !segment.header_extensions.is_empty() && state.config.cookies != Cookies::Ignore;
         let cookies: Vec<&[u8]> = if has_cookies { segment.cookies().collect() } else { Vec::new() };
-        if !self.jars.is_empty()
-            && let Some(jar) = self.jars.get_mut(&session)
-        {
-            match jar.check(now, &cookies) {
+        let room = if self.jars.is_empty() { 0 } else { self.cookie_room(peer) };
+        if let Some(jar) = self.jars.get_mut(&session) {
+            match jar.check(now, &cookies, room) {
                 Ok(()) => {}
                 Err(NotGood::Missing) => {
                     self.discarded.missing_cookie += 1;
@@ -275,7 +284,7 @@ impl Engine {
                     return;
                 }
             }
-        } else if !cookies.is_empty() && !self.may_keep(peer, session, &cookies) {
+        } else if !cookies.is_empty() && !self.may_keep(peer, &cookies) {
             self.discarded.wrong_cookie += 1;
             return;
         }
@@ -307,30 +316,32 @@ impl Engine {
             || self.peers.get(&peer).is_some_and(|p| p.closed.contains(&session))
     }
 
-    /// Whether there is room in the peer's segments for a peer's first cookies.
-    fn may_keep(&self, peer: u64, session: SessionId, cookies: &[&[u8]]) -> bool {
-        let Some(config) = self.peers.get(&peer).map(|p| &p.config) else { return false };
-        let more = self.extension(peer, session);
-        let total: usize = cookies.iter().map(|c| 2 + c.len()).sum::<usize>() + more;
-        cookies.len() <= 2
-            && cookies.iter().all(|c| c.len() + more <= MAX_COOKIE)
-            && total <= config.segment_size - config.least_segment_size()
+    /// How many octets cookies may take in a segment to a peer.
+    fn cookie_room(&self, peer: u64) -> usize {
+        self.peers.get(&peer).map_or(0, |p| p.config.segment_size - p.config.least_segment_size())
     }
 
-    /// Octets by which this engine extends a peer's cookie.
-    fn extension(&self, peer: u64, session: SessionId) -> usize {
-        match self.peers.get(&peer).map(|p| p.config.cookies) {
+    /// Whether there is room in the peer's segments for a peer's first cookies.
+    fn may_keep(&self, peer: u64, cookies: &[&[u8]]) -> bool {
+        let total: usize = cookies.iter().map(|c| 2 + c.len()).sum();
+        cookies.len() <= 2 && cookies.iter().all(|c| c.len() <= MAX_COOKIE) && total <= self.cookie_room(peer)
+    }
+
+    /// Keeps a peer's first cookies. Those of a session that the peer originates are extended, if so configured, as far as
+    /// there is room.
+    fn keep_cookies(&mut self, now: Instant, peer: u64, session: SessionId, cookies: &[&[u8]]) {
+        let extend = match self.peers.get(&peer).map(|p| p.config.cookies) {
             Some(Cookies::Follow { extend } | Cookies::Initiate { extend, .. })
                 if session.originator != self.config.engine_id =>
             {
-                extend.min(MAX_INITIAL_COOKIE)
+                extend
             }
             _ => 0,
-        }
-    }
-
-    fn keep_cookies(&mut self, now: Instant, peer: u64, session: SessionId, cookies: &[&[u8]]) {
-        let mut more = vec![0; self.extension(peer, session)];
+        };
+        let total: usize = cookies.iter().map(|c| 2 + c.len()).sum();
+        let longest = cookies.iter().map(|c| c.len()).max().unwrap_or(0);
+        let room = (MAX_COOKIE - longest).min(self.cookie_room(peer) - total);
+        let mut more = vec![0; extend.min(room)];
         self.rng.fill_bytes(&mut more);
         if let Some(jar) = Jar::theirs(now, cookies, &more) {
             self.jars.insert(session, jar);
@@ -356,6 +367,9 @@ impl Engine {
     /// Control segments go first, the first of them that fits; after 64 in a row one data segment, if any waits.
     pub fn poll_transmit(&mut self, now: Instant, peer: u64, room: usize) -> Option<Bytes> {
         let state = self.peers.get_mut(&peer)?;
+        if state.control.is_empty() {
+            return if state.has_data() { self.transmit_data(now, peer, room) } else { None };
+        }
         let data_first = state.control_streak >= CONTROL_BURST && state.has_data();
         if !data_first && let Some(segment) = self.transmit_control(now, peer, room) {
             return Some(segment);
@@ -398,12 +412,18 @@ impl Engine {
             let (again, fresh) = (state.again.front().map(|a| a.session), state.fresh.front().copied());
             let session = again.or(fresh)?;
             let cookies = if self.jars.is_empty() { 0 } else { self.jars.get(&session).map_or(0, Jar::overhead) };
+            let roomy = room >= state.config.segment_size;
             if limit < PeerConfig::MIN_SEGMENT_SIZE + fixed + cookies {
-                return None;
+                if !roomy {
+                    return None;
+                }
+                // The owner has made segments too short for the session's cookies: it can never go on.
+                self.cancel_locally(now, session, CancelReason::SystemError);
+                continue;
             }
             let limit = limit - fixed - cookies;
             let segment = if again.is_some() {
-                self.retransmit_segment(now, peer, limit)
+                self.retransmit_segment(now, peer, limit, roomy)
             } else {
                 self.fresh_segment(now, peer, session, limit)
             };
@@ -421,30 +441,6 @@ impl Engine {
                 state.fresh.pop_front();
             }
         }
-    }
-
-    /// Encodes a segment with the extensions of its session and peer. It leaves now.
-    fn encode(&mut self, now: Instant, peer: u64, session: SessionId, content: Content<'_>, echo: &Echo) -> Bytes {
-        let mut segment = Segment::new(session, content);
-        let state = self.peers.get(&peer);
-        if !self.jars.is_empty() || !echo.is_empty() {
-            let extension = |value| Extension { tag: COOKIE, value };
-            match self.jars.get_mut(&session) {
-                Some(jar) => {
-                    jar.sent(now + state.map_or(Duration::ZERO, Peer::round_trip));
-                    segment.header_extensions.extend(jar.values().map(extension));
-                }
-                None => segment.header_extensions.extend(echo.iter().map(|c| extension(c))),
-            }
-        }
-        let security = state.and_then(|s| s.config.security.as_ref());
-        let further = security.map_or(0, |s| s.sign.overhead());
-        let mut bytes = Vec::with_capacity(segment.encoded_len() + further);
-        match security {
-            Some(security) => security.sign.emit(&segment, &mut bytes),
-            None => segment.emit(&mut bytes),
-        }
-        bytes.into()
     }
 
     /// Whether a block for this peer has not yet been sent once, so that a further one would have to wait.
@@ -508,7 +504,7 @@ impl Engine {
             }
             Control::CancelAck { session, by, echo } => (*session, Content::CancelAck { by: *by }, echo),
         };
-        Some(self.encode(now, peer, session, content, echo))
+        Some(self.output.encode(now, &mut self.jars, self.peers.get(&peer), session, content, echo))
     }
 
     fn control_sent(&mut self, now: Instant, peer: u64, control: &Control, length: usize) {

@@ -266,9 +266,10 @@ impl Engine {
         range: Range<u64>,
     ) -> Option<Bytes> {
         let sending = self.sending.get(&session)?;
-        let bytes = sending.block.slice(range.start, (range.end - range.start) as usize);
+        let bytes = sending.block.read(range.start, (range.end - range.start) as usize);
         let data = Data { kind, client_service: sending.client_service, offset: range.start, data: &bytes };
-        let segment = self.encode(now, peer, session, Content::Data(data), &Echo::new());
+        let (jars, state) = (&mut self.jars, self.peers.get(&peer));
+        let segment = self.output.encode(now, jars, state, session, Content::Data(data), &Echo::new());
         if let Some(checkpoint) = kind.checkpoint() {
             let sent = self.sending.get_mut(&session).and_then(|s| s.checkpoints.get_mut(&checkpoint.serial));
             if let Some(sent) = sent {
@@ -279,8 +280,9 @@ impl Engine {
         Some(segment)
     }
 
-    /// The next segment of data that is sent again, or `None` if there is none, or none for which there is room.
-    pub(super) fn retransmit_segment(&mut self, now: Instant, peer: u64, limit: usize) -> Option<Bytes> {
+    /// The next segment of data that is sent again, or `None` if there is none, or none for which there is room. `roomy` says
+    /// that there will never be more room.
+    pub(super) fn retransmit_segment(&mut self, now: Instant, peer: u64, limit: usize, roomy: bool) -> Option<Bytes> {
         loop {
             let Again { session, range, checkpoint, uncut } = self.peers.get(&peer)?.again.front()?.clone();
             let Some(sending) = self.sending.get_mut(&session) else {
@@ -305,7 +307,8 @@ impl Engine {
                 continue;
             };
             let Fit { len, last, .. } = sending.fit(session, &range, limit, checkpoint, None);
-            if uncut && !last {
+            // A repeated checkpoint waits for room rather than being cut. It may have outgrown its size by a longer cookie.
+            if uncut && !last && !roomy {
                 return None;
             }
             let end = range.start + len;

@@ -3,6 +3,7 @@
 mod cancelling;
 mod checkpoints;
 mod green;
+mod hostile;
 mod limits;
 mod receiver_states;
 mod reports;
@@ -16,8 +17,10 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 use farlink_units::{Duration, Instant};
+use farlink_wire::ltp::security::COOKIE;
 use farlink_wire::ltp::{
-    CancelReason, Checkpoint, Claim, Colour, Content, Data, DataKind, Party, Report, Segment, SessionId, segments,
+    CancelReason, Checkpoint, Claim, Colour, Content, Data, DataKind, Extension, Party, Report, Segment, SessionId,
+    segments,
 };
 
 use super::*;

@@ -53,7 +53,15 @@ impl<'a> Reader<'a> {
         Ok(octet)
     }
 
+    #[inline]
     fn number(&mut self, field: &'static str) -> Result<u64, LtpError> {
+        // Most numbers are of one octet.
+        if let Some(&octet) = self.bytes.get(self.at)
+            && octet < 0x80
+        {
+            self.at += 1;
+            return Ok(u64::from(octet));
+        }
         let (value, len) =
             sdnv::decode(&self.bytes[self.at..]).map_err(|source| LtpError::Number { at: self.at, field, source })?;
         self.at += len;
@@ -106,6 +114,9 @@ impl<'a> Reader<'a> {
     }
 
     fn extensions(&mut self, count: u8, field: &'static str) -> Result<Vec<Extension<'a>>, LtpError> {
+        if count == 0 {
+            return Ok(Vec::new());
+        }
         (0..count)
             .map(|_| {
                 let tag = self.octet(field)?;

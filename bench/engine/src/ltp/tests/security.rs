@@ -225,6 +225,23 @@ fn a_cookie_that_would_leave_no_room_is_not_taken() {
 }
 
 #[test]
+fn a_checkpoint_that_a_longer_cookie_has_made_too_long_is_cut_rather_than_stuck() {
+    let mut pair = Pair::each(|me, c| {
+        c.segment_size = 200;
+        c.checkpoint_every = Some(1);
+        c.cookies = if me == EARTH { initiating(4) } else { Cookies::Follow { extend: 32 } };
+    });
+    let mut lost = false;
+    pair.drop = Box::new(move |_, s| matches!(s.content, Content::Report(_)) && !std::mem::replace(&mut lost, true));
+    let (_, data) = pair.send(1000);
+    pair.run();
+    assert_eq!(pair.received(), [data]);
+    assert!(pair.frames.iter().all(|(_, f)| f.len() <= 200), "every segment keeps to its size");
+    assert!(pair.ladder.iter().any(|l| l.starts_with("1204 earth→mars red CP")), "{:#?}", pair.ladder);
+    pair.assert_all_closed();
+}
+
+#[test]
 fn authentication_and_cookies_go_together() {
     let mut pair = Pair::with(|c| {
         c.security = Some(key(1, b"secret").into());
