@@ -6,9 +6,11 @@ use crate::{Ending, bench_failed};
 
 /// Print the JSON Schema of a kind of file, for completion in editors.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  farlink schema > scenario.schema.json\n  farlink schema node > node.schema.json\n\n\
+#[command(
+    after_help = "Example:\n  farlink schema > scenario.schema.json\n  farlink schema node > node.schema.json\n\n\
     Editors with the YAML language server use it by a first line in the file:\n  \
-    # yaml-language-server: $schema=scenario.schema.json")]
+    # yaml-language-server: $schema=scenario.schema.json"
+)]
 pub struct SchemaArguments {
     /// The kind of file.
     #[arg(value_enum, default_value_t)]

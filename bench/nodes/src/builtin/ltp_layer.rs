@@ -138,7 +138,10 @@ impl BuiltinNode {
                 return;
             }
             ltp::Notice::GreenBlock { session, offset, data, .. } => {
-                self.refused(data.len() as u64, format!("green data from byte {offset} on in session {session}: no bundle"));
+                self.refused(
+                    data.len() as u64,
+                    format!("green data from byte {offset} on in session {session}: no bundle"),
+                );
                 return;
             }
             ltp::Notice::GreenIncomplete { session, received, .. } => {

@@ -50,12 +50,9 @@ impl Datagrams {
         let routes: Vec<Route> = links
             .iter()
             .filter_map(|link| match link.layer {
-                LinkLayer::Udp { to, rate } => Some(Route {
-                    node: link.node.clone(),
-                    to,
-                    pacer: rate.map(pacer),
-                    open: link.open.clone(),
-                }),
+                LinkLayer::Udp { to, rate } => {
+                    Some(Route { node: link.node.clone(), to, pacer: rate.map(pacer), open: link.open.clone() })
+                }
                 _ => None,
             })
             .collect();

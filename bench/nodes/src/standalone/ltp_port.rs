@@ -41,9 +41,7 @@ pub(super) struct LtpPort {
 impl LtpPort {
     pub(super) fn open(setup: LtpSetup) -> Result<Self, StartError> {
         let port = BatchPort::new(UdpPort::open(setup.listen)?, BatchOptions::default())?;
-        let route = |told: LtpRoute| {
-            Route { told, pacer: told.rate.map(pacer), waiting: Vec::with_capacity(BURST) }
-        };
+        let route = |told: LtpRoute| Route { told, pacer: told.rate.map(pacer), waiting: Vec::with_capacity(BURST) };
         let routes = setup.routes.into_iter().map(route).collect();
         Ok(LtpPort { port, routes, frames: Vec::new(), has_more: true })
     }

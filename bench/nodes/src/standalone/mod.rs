@@ -28,9 +28,7 @@ use datagrams::Datagrams;
 use ltp_port::LtpPort;
 use outbound::Dial;
 use sessions::{Connection, Terms};
-pub use setup::{
-    Link, LinkLayer, Listener, LtpRoute, LtpSetup, RunError, STRANGER, Secured, Setup, StartError,
-};
+pub use setup::{Link, LinkLayer, Listener, LtpRoute, LtpSetup, RunError, STRANGER, Secured, Setup, StartError};
 
 /// Longest wait without a look at what the owner wants.
 const PATIENCE: Duration = Duration::from_millis(50);

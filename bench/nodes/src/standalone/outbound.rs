@@ -171,8 +171,7 @@ impl StandaloneNode {
         state.dial.retry_at = None;
         let made = match &state.link.layer {
             LinkLayer::Tcpcl { keepalive_s, segment, tls, .. } => {
-                let terms =
-                    Terms { link: Some(index), tls: tls.clone(), keepalive_s: *keepalive_s, segment: *segment };
+                let terms = Terms { link: Some(index), tls: tls.clone(), keepalive_s: *keepalive_s, segment: *segment };
                 let peer = state.link.node.clone();
                 Connection::tcpcl_to(now, self.node.node_id(), &peer, terms)
             }

@@ -205,10 +205,8 @@ impl StandaloneNode {
         let address = self.ports.peer_address(connection).map(|a| a.ip());
         let Some(tcpcl) = self.tcpcl(connection) else { return };
         let name = tcpcl.terms.tls.as_ref().and_then(|t| t.name.as_deref());
-        let peer = TlsPeer {
-            bundle_eids: certificate.bundle_eids.clone(),
-            network: network(certificate, name, address),
-        };
+        let peer =
+            TlsPeer { bundle_eids: certificate.bundle_eids.clone(), network: network(certificate, name, address) };
         tcpcl.session.tls_established(now, peer);
         self.after_session_call(now, connection);
     }
@@ -316,8 +314,7 @@ impl StandaloneNode {
     }
 
     fn established(&mut self, now: Instant, connection: ConnectionId, terms: &tcpcl::Established) {
-        let configured =
-            |peer: &Eid, links: &[super::LinkState]| links.iter().any(|state| state.link.node == *peer);
+        let configured = |peer: &Eid, links: &[super::LinkState]| links.iter().any(|state| state.link.node == *peer);
         let Some(peer) = terms.peer.clone() else {
             let whom = self.tcpcl(connection).map(|t| t.whom.clone()).unwrap_or_default();
             return self.line(format!("session with {whom}, which tells no node ID: it can only send"));

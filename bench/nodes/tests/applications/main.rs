@@ -105,7 +105,8 @@ impl Loop {
 fn unit(number: u64, pieces: &[&[u8]]) -> Delivery {
     let creation = CreationTimestamp { time_ms: 820_000_000_000, sequence: number };
     let payload = pieces.iter().map(|piece| Bytes::copy_from_slice(piece)).collect();
-    Delivery { id: BundleId { source: Eid::ipn(10, 1), creation, extent: None }, destination: HERE, payload }
+    let handle = Handle(number);
+    Delivery { handle, id: BundleId { source: Eid::ipn(10, 1), creation, extent: None }, destination: HERE, payload }
 }
 
 fn names(folder: &Path) -> Vec<String> {

@@ -150,7 +150,8 @@ fn auth_key(told: &LtpAuthentication) -> Result<AuthKey, String> {
 fn secured(files: &TlsFiles) -> Result<Secured, String> {
     let Some((certificate, key)) = &files.identity else {
         return Err(
-            "tls: a TCPCL node shows a certificate of its own (RFC 9174 section 4.4.3): add `certificate` and `key`".to_owned()
+            "tls: a TCPCL node shows a certificate of its own (RFC 9174 section 4.4.3): add `certificate` and `key`"
+                .to_owned(),
         );
     };
     let told = |error: farlink_ports::tls::TlsSettingsError| format!("tls: {error}");

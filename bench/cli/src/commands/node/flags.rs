@@ -101,7 +101,10 @@ impl FromStr for Peer {
             return Err(format!("segment: {} is out of range: {least} B to {most} B", peer.segment));
         }
         if matches!(layer, Layer::Ltp(_)) && peer.node.node().is_none() {
-            return Err(format!("{}: LTP needs an engine ID, which only an `ipn` node ID gives; use --config", peer.node));
+            return Err(format!(
+                "{}: LTP needs an engine ID, which only an `ipn` node ID gives; use --config",
+                peer.node
+            ));
         }
         Ok(peer)
     }
@@ -117,13 +120,15 @@ pub fn parse_node_id(text: &str) -> Result<Eid, String> {
 
 /// The node that the flags describe.
 pub fn setup(arguments: &NodeArguments) -> Result<Setup, String> {
-    let node = arguments.eid.clone().ok_or("--eid: name the node, as in `--eid ipn:30.0`, or give a file with --config")?;
+    let node =
+        arguments.eid.clone().ok_or("--eid: name the node, as in `--eid ipn:30.0`, or give a file with --config")?;
     let mut seen = BTreeSet::new();
     if let Some(twice) = arguments.peers.iter().find(|p| !seen.insert(p.node.clone())) {
         return Err(format!("--peer: {} is named twice", twice.node));
     }
     if arguments.peers.is_empty() && listeners(arguments).is_empty() && arguments.ltp.is_none() {
-        return Err("--peer: name a neighbour, or let the node listen with --ltp, --tcpcl, --stcp, --mtcp or --udpcl".to_owned());
+        return Err("--peer: name a neighbour, or let the node listen with --ltp, --tcpcl, --stcp, --mtcp or --udpcl"
+            .to_owned());
     }
     let mut config = build::node(&node, node.node().unwrap_or(0), arguments.seed);
     config.agent.storage_limit = arguments.storage.bytes();
@@ -160,7 +165,9 @@ pub fn setup(arguments: &NodeArguments) -> Result<Setup, String> {
         }
     }
     if arguments.ltp.is_none() && !ltp_routes.is_empty() {
-        return Err("--ltp: name the UDP port on which this node's LTP engine listens: its peers answer there".to_owned());
+        return Err(
+            "--ltp: name the UDP port on which this node's LTP engine listens: its peers answer there".to_owned()
+        );
     }
     let endpoint = |service: &u64| match &node {
         Eid::Ipn { .. } => Eid::ipn(node.node().unwrap_or(0), *service),
@@ -185,11 +192,8 @@ pub fn setup(arguments: &NodeArguments) -> Result<Setup, String> {
 
 fn listeners(arguments: &NodeArguments) -> Vec<Listener> {
     let tcpcl = arguments.tcpcl.map(|address| Listener::Tcpcl { address, tls: None });
-    let others = [
-        arguments.stcp.map(Listener::Stcp),
-        arguments.mtcp.map(Listener::Mtcp),
-        arguments.udpcl.map(Listener::Udp),
-    ];
+    let others =
+        [arguments.stcp.map(Listener::Stcp), arguments.mtcp.map(Listener::Mtcp), arguments.udpcl.map(Listener::Udp)];
     tcpcl.into_iter().chain(others.into_iter().flatten()).collect()
 }
 
