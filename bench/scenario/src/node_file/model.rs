@@ -48,6 +48,28 @@ pub struct NodeSettings {
 }
 
 impl NodeSettings {
+    /// A node that listens nowhere and knows nobody, with the values that a file has where it says nothing: a clock, 1 GiB of
+    /// store in memory, no status reports. For those who describe a node without a file.
+    pub fn new(node: Eid) -> Self {
+        NodeSettings {
+            engine: node.node(),
+            node,
+            clock: true,
+            storage: Storage { limit: Size::from_bytes(1 << 30), folder: None },
+            status_reports: false,
+            hop_limit: None,
+            seed: None,
+            endpoints: Vec::new(),
+            listeners: Vec::new(),
+            neighbours: Vec::new(),
+            routes: Vec::new(),
+            contacts: Vec::new(),
+            opportunistic: true,
+            source: SourceText { path: PathBuf::new(), text: "".into() },
+            warnings: Vec::new(),
+        }
+    }
+
     /// What is allowed but probably not meant, ready to be shown; `None` if there is nothing to say.
     pub fn warnings(&self) -> Option<FileWarnings> {
         (!self.warnings.is_empty()).then(|| FileWarnings::new(&self.source, self.warnings.clone()))

@@ -1,8 +1,7 @@
 //! `farlink node`
 
-mod build;
-mod file;
 mod flags;
+mod setup;
 
 use std::fs;
 use std::path::PathBuf;
@@ -22,7 +21,7 @@ use farlink_wire::bpv7::{BundleFlags, Eid};
 use sha2::{Digest, Sha256};
 
 use crate::{Ending, bench_failed, interrupt};
-use flags::{Peer, parse_node_id};
+use flags::{ContactFlag, Delivering, Peer, parse_node_id};
 
 /// The built-in node as a process of its own: bundles over LTP, TCPCLv4, STCP, MTCP and UDP.
 #[derive(Debug, Args)]
@@ -38,7 +37,8 @@ use flags::{Peer, parse_node_id};
 pub struct NodeArguments {
     /// A file that describes the node (`farlink schema node` for editors). What it says, flags do not say again.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["eid", "ltp", "tcpcl", "stcp", "mtcp", "udpcl", "peers", "routes",
-        "receive", "service", "store", "storage", "status_reports"])]
+        "contacts", "deliver", "receive", "service", "store", "storage", "status_reports", "no_clock", "hop_limit",
+        "peers_only", "tls", "tls_name"])]
     config: Option<PathBuf>,
     /// The node ID: `ipn:<number>.0`, where the number is its LTP engine ID too, or `dtn://<name>/`.
     #[arg(long, value_name = "EID", value_parser = parse_node_id)]
@@ -60,13 +60,37 @@ pub struct NodeArguments {
     udpcl: Option<UdpAddress>,
     /// A neighbour: its node ID, `=`, where to send for it (or the emulator in between), and after commas what is known of
     /// the path: `light-time=2s`, `rate=256kbit/s` (default 10 Mbit/s), `margin=2s` (what its answers take beyond light
-    /// time), `segment=1360B`, `aggregate=64KiB` (bundles that go into one block). `udp:` is LTP over UDP; `tcpcl:`, `stcp:`,
-    /// `mtcp:` and `udpcl:` are the other layers. The first neighbour leads to every other node.
+    /// time), `segment=1360B`, `aggregate=64KiB` (bundles that go into one block), `checkpoint=64KiB` (one for so much red
+    /// data), `retransmissions=20`, `key=FILE` (HMAC-SHA1-80). `udp:` is LTP over UDP; `tcpcl:`, `stcp:`, `mtcp:` and `udpcl:`
+    /// are the other layers. Without contacts, the first neighbour leads to every other node.
     #[arg(long = "peer", value_name = "PEER")]
     peers: Vec<Peer>,
     /// A static route, as in `ipn:30.* via ipn:20.0`; the most specific one wins.
     #[arg(long = "route", value_name = "ROUTE")]
     routes: Vec<StaticRoute>,
+    /// A contact of the plan to route by, as in `ipn:10.0>ipn:20.0,start=0s,end=600s,rate=256kbit/s,light-time=4s`; times
+    /// count from the start of the node.
+    #[arg(long = "contact", value_name = "CONTACT")]
+    contacts: Vec<ContactFlag>,
+    /// Secure TCPCL sessions: root certificates to trust, this node's certificate, its key, all PEM.
+    #[arg(long, value_names = ["TRUST", "CERTIFICATE", "KEY"], num_args = 3)]
+    tls: Vec<PathBuf>,
+    /// The DNS name that the certificates of neighbours bear; without it, their address.
+    #[arg(long, value_name = "NAME", requires = "tls")]
+    tls_name: Option<String>,
+    /// Exchange bundles with the neighbours named here only, and not with others that connect.
+    #[arg(long)]
+    peers_only: bool,
+    /// The node does not know the time of day: its bundles carry their age instead.
+    #[arg(long)]
+    no_clock: bool,
+    /// Hop limit of the bundles that start here.
+    #[arg(long, value_name = "1..255", value_parser = clap::value_parser!(u8).range(1..))]
+    hop_limit: Option<u8>,
+    /// What takes the data of an endpoint: `ipn:30.2=file:latest.bin`, `=directory:inbox`, `=program:handle --flag`,
+    /// `=socket:app.sock`, or `=hold` for what waits until the node is started with something that takes it.
+    #[arg(long, value_name = "ENDPOINT")]
+    deliver: Vec<Delivering>,
     /// Send this file, as one application data unit.
     #[arg(long, value_name = "FILE", requires = "to")]
     send: Option<PathBuf>,
@@ -151,7 +175,7 @@ pub fn node(arguments: &NodeArguments) -> Ending {
         },
         None => None,
     };
-    let setup = match setup(arguments) {
+    let setup = match described(arguments) {
         Ok(setup) => setup,
         Err(ending) => return ending,
     };
@@ -199,15 +223,15 @@ pub fn node(arguments: &NodeArguments) -> Ending {
 }
 
 /// What the flags or the file describe.
-fn setup(arguments: &NodeArguments) -> Result<Setup, Ending> {
+fn described(arguments: &NodeArguments) -> Result<Setup, Ending> {
     let described = match &arguments.config {
-        None => flags::setup(arguments),
+        None => flags::settings(arguments).and_then(|settings| setup::setup(&settings, arguments.seed)),
         Some(path) => match farlink_scenario::load_node(path) {
             Ok(settings) => {
                 if let Some(warnings) = settings.warnings() {
                     complain!("{:?}", miette::Report::new(warnings));
                 }
-                file::setup(&settings, arguments.seed).map_err(|error| format!("{}: {error}", path.display()))
+                setup::setup(&settings, arguments.seed).map_err(|error| format!("{}: {error}", path.display()))
             }
             Err(error) => {
                 complain!("{:?}", miette::Report::new(error));

@@ -1,16 +1,18 @@
-//! A node described by a file.
+//! From the description of a node to the node.
 
 use std::fs;
 use std::path::Path;
 
 use farlink_engine::ltp::{PeerConfig, SessionNumbers};
-use farlink_engine::routing::{Contact, ContactPlan};
+use farlink_engine::routing::{Contact, ContactPlan, EidPattern, StaticRoute};
 use farlink_engine::schedule::{Schedule, Window};
 use farlink_nodes::applications::Target;
+use farlink_nodes::builtin::{self, Config};
 use farlink_nodes::standalone::{self, Link, LinkLayer, LtpRoute, LtpSetup, Secured, Setup};
 use farlink_ports::tcp::TcpAddress;
 use farlink_ports::tls::{TlsSettings, Trust};
 use farlink_ports::udp::UdpAddress;
+use farlink_record::{ChannelId, NodeId};
 use farlink_scenario::{
     Deliver, Layer, Listener, LtpAuthentication, LtpCiphersuite, LtpNeighbour, Moment, Neighbour, NodeSettings,
     SessionNumberWidth, TlsFiles,
@@ -21,11 +23,12 @@ use farlink_wire::ltp::security::{AuthKey, Ciphersuite};
 use farlink_wire::sdnv;
 use hifitime::Epoch;
 
-use super::build;
-
-/// The node that the file describes.
+/// The node that is described.
 pub fn setup(settings: &NodeSettings, seed: Option<u64>) -> Result<Setup, String> {
-    let mut config = build::node(&settings.node, settings.engine.unwrap_or(0), seed.or(settings.seed));
+    let unix = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    let seed = seed.or(settings.seed).unwrap_or(unix.as_nanos() as u64);
+    let mut config = Config::new(NodeId(0), settings.engine.unwrap_or(0), seed);
+    config.agent.node_id = settings.node.clone();
     config.agent.has_clock = settings.clock;
     config.agent.storage_limit = settings.storage.limit.bytes();
     config.agent.status_reports = settings.status_reports;
@@ -36,13 +39,11 @@ pub fn setup(settings: &NodeSettings, seed: Option<u64>) -> Result<Setup, String
     if settings.neighbours.iter().all(wide) {
         config.engine.session_numbers = SessionNumbers::Bits64;
     }
-    let now = Epoch::from_unix_duration(hifitime::Duration::from(
-        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default(),
-    ));
+    let now = Epoch::from_unix_duration(hifitime::Duration::from(unix));
     let plan = Plan { contacts: contacts(settings, now), here: settings.node.clone() };
     config.routes = settings.routes.clone();
     let unplanned = settings.neighbours.iter().filter(|n| !plan.knows(&n.node));
-    config.routes.extend(unplanned.map(|n| build::direct(&n.node)));
+    config.routes.extend(unplanned.map(|n| direct(&n.node)));
 
     let (mut ltp_routes, mut links) = (Vec::new(), Vec::new());
     for neighbour in &settings.neighbours {
@@ -51,10 +52,21 @@ pub fn setup(settings: &NodeSettings, seed: Option<u64>) -> Result<Setup, String
             Layer::Ltp(ltp) => {
                 let index = config.neighbours.len();
                 let schedules = plan.schedules(node, ltp.rate.map_or(0, |r| r.bps()), ltp.light_time);
-                let mut told = build::ltp_neighbour(index, node, ltp.engine, peer_config(ltp)?, schedules);
-                told.aggregation = ltp.aggregate.map(|a| (a.size.bytes(), a.time));
-                config.neighbours.push(told);
-                ltp_routes.push(LtpRoute { channel: build::outgoing(index), to: ltp.to, rate: ltp.rate });
+                let [transmit, receive] = schedules;
+                config.neighbours.push(builtin::Neighbour {
+                    id: place(index + 1),
+                    node: node.clone(),
+                    engine: ltp.engine,
+                    outgoing: outgoing(index),
+                    incoming: ChannelId(2 * index as u16 + 1),
+                    transmit,
+                    receive,
+                    overhead_bits: 0,
+                    ltp: peer_config(ltp)?,
+                    reliable: true,
+                    aggregation: ltp.aggregate.map(|a| (a.size.bytes(), a.time)),
+                });
+                ltp_routes.push(LtpRoute { channel: outgoing(index), to: ltp.to, rate: ltp.rate });
                 continue;
             }
             Layer::Tcpcl(tcpcl) => LinkLayer::Tcpcl {
@@ -67,7 +79,7 @@ pub fn setup(settings: &NodeSettings, seed: Option<u64>) -> Result<Setup, String
             Layer::Mtcp { to } => LinkLayer::Mtcp(TcpAddress(*to)),
             Layer::Udp { to, rate } => LinkLayer::Udp { to: *to, rate: *rate },
         };
-        config.others.push((build::place(config.others.len() + 0x4000), node.clone()));
+        config.others.push((place(config.others.len() + OTHERS), node.clone()));
         let [open, _] = plan.schedules(node, 0, Duration::ZERO);
         links.push(Link { node: node.clone(), layer, open, planned: plan.knows(node) });
     }
@@ -104,6 +116,27 @@ pub fn setup(settings: &NodeSettings, seed: Option<u64>) -> Result<Setup, String
         applications: applications.collect(),
         node: config,
     })
+}
+
+/// Places of neighbours by other layers than LTP begin here.
+const OTHERS: usize = 0x4000;
+
+fn outgoing(index: usize) -> ChannelId {
+    ChannelId(2 * index as u16)
+}
+
+fn place(index: usize) -> NodeId {
+    NodeId(u16::try_from(index).unwrap_or(u16::MAX - 1))
+}
+
+/// The route to a neighbour itself.
+fn direct(node: &Eid) -> StaticRoute {
+    let to = match node {
+        Eid::Ipn { node, .. } => EidPattern::IpnNode(*node),
+        Eid::Dtn(ssp) => EidPattern::DtnNode(ssp.trim_matches('/').to_owned()),
+        Eid::None => EidPattern::Any,
+    };
+    StaticRoute { to, via: node.clone(), metric: 0 }
 }
 
 fn target(deliver: &Deliver) -> Target {
