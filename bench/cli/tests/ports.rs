@@ -53,7 +53,7 @@ fn a_port_in_use_is_named_with_what_to_do() {
     let port = format!("udp:{}", held.local_addr().unwrap());
     let words = [port.as_str(), "in use by another program", "choose another"];
     let with = |flag| [&words[..], &[flag]].concat();
-    no_port(node(&port), &with("--ltp"));
+    no_port(node(&port), &words);
     let held_route = format!("{port}=127.0.0.1:9");
     no_port(emulate(&["--forward", &held_route]), &with("--forward"));
     no_port(emulate(&["--forward", "udp:0=127.0.0.1:9", "--return", &held_route]), &with("--return"));
@@ -101,7 +101,9 @@ fn a_port_that_needs_a_privilege_is_named_with_what_to_do() {
 // An emulator that runs.
 
 fn listening(node: &mut Running) -> SocketAddr {
-    node.wait_for_line("the node to listen", |line| line.split_once("listens on udp:")?.1.trim().parse().ok())
+    node.wait_for_line("the node to listen", |line| {
+        line.split_once("listens on udp:")?.1.split(' ').next()?.parse().ok()
+    })
 }
 
 struct Emulator {

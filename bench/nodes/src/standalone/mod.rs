@@ -199,11 +199,11 @@ impl StandaloneNode {
         &mut self.node
     }
 
-    /// Every address that is listened to, as `layer:address:port`.
+    /// Every address that is listened to, and the layer that does, as in `udp:127.0.0.1:1113 for ltp`.
     pub fn listening(&self) -> Vec<String> {
         let mut all = Vec::new();
         if let Some(ltp) = &self.ltp {
-            all.extend(ltp.address().map(|address| format!("ltp {address}")));
+            all.extend(ltp.address().map(|address| format!("{address} for ltp")));
         }
         for (listener, kind) in &self.listeners {
             let layer = match kind {
@@ -211,10 +211,10 @@ impl StandaloneNode {
                 ListenerKind::Stcp => "stcp",
                 ListenerKind::Mtcp => "mtcp",
             };
-            all.extend(self.ports.listening_address(*listener).map(|address| format!("{layer} {address}")));
+            all.extend(self.ports.listening_address(*listener).map(|address| format!("{address} for {layer}")));
         }
         if let Some(datagrams) = &self.datagrams {
-            all.extend(datagrams.address().map(|address| format!("udp {address}")));
+            all.extend(datagrams.address().map(|address| format!("{address} for bundles")));
         }
         all
     }

@@ -128,7 +128,9 @@ fn set(layer: &mut Layer, kind: &str, key: &str, value: &str) -> Result<(), Stri
             }
         },
         _ => {
-            return Err(format!("`{key}` means nothing to `{kind}`: of `udpcl` a rate can be told, of streams nothing"));
+            return Err(format!(
+                "`{key}` means nothing to `{kind}`: of `udpcl` a rate can be told, of streams nothing"
+            ));
         }
     }
     Ok(())
