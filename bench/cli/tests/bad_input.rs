@@ -408,13 +408,20 @@ fn the_node_says_how_a_peer_is_written() {
     let as_in = "ipn:20.0=udp:127.0.0.1:1114";
     node_refused(&["--peer", "ipn:30.0"], &["`ipn:30.0` is no peer", as_in]);
     node_refused(&["--peer", "ipn:30.0=udp:5001,2s"], &["is no peer", as_in]);
-    node_refused(&["--peer", "ipn:30.0=5001"], &["`5001` is not a UDP address", "`udp:127.0.0.1:1113`"]);
-    node_refused(&["--peer", "ipn:30.0=udp:0"], &["udp:127.0.0.1:0", "port"]);
+    node_refused(&["--peer", "ipn:30.0=5001"], &["is no peer", as_in]);
+    node_refused(&["--peer", "ipn:30.0=udp:station:5001"], &["is not a UDP address", "`udp:127.0.0.1:1113`"]);
+    node_refused(&["--peer", "ipn:30.0=tcpcl:station:4556"], &["is not a TCP address"]);
+    node_refused(&["--peer", "ipn:30.0=tcpcl:4556,light-time=2s"], &["`light-time` means nothing to `tcpcl`"]);
+    node_refused(&["--peer", "dtn://rover/=udp:5001"], &["LTP needs an engine ID", "--config"]);
+    node_refused(&["--peer", "ipn:10.0=tcpcl:4556"], &["ipn:10.0 is this node itself"]);
+    node_refused(&["--peer", "ipn:30.0=udp:0"], &["nothing can be sent to udp:0", "port"]);
     node_refused(&["--peer", "ipn:30.1=udp:5001"], &["`ipn:30.1` is no node ID", "`ipn:30.0`"]);
     node_refused(&["--peer", "ipn:30.0=udp:5001,speed=2"], &["`speed`", "light-time, rate, margin, segment"]);
     node_refused(&["--peer", "ipn:30.0=udp:5001,segment=1B"], &["segment: 1 B is out of range"]);
     node_refused(&["--peer", "ipn:30.0=udp:5001", "--peer", "ipn:30.0=udp:5002"], &["ipn:30.0", "twice"]);
-    node_refused(&[], &["--peer <PEER>"]);
+    node_refused(&[], &["--peer", "LTP knows its neighbours beforehand"]);
+    node_refused(&["--peer", "ipn:30.0=udp:5001,retransmissions=0"], &["`0` is not from 1 to 1000"]);
+    node_refused(&["--peer", "ipn:30.0=udp:5001,key=nowhere.key"], &["cannot read nowhere.key"]);
 }
 
 #[test]
@@ -423,7 +430,8 @@ fn the_node_says_how_its_own_name_and_port_are_written() {
     let with = |eid: &str, ltp: &str, words: &[&str]| {
         command_line_refused(&[&["node", "--eid", eid, "--ltp", ltp], &rest[..]].concat(), words);
     };
-    for eid in ["10", "ipn:10", "ipn:10.1", "ipn:0.0", "dtn://node/", ""] {
+    with("dtn://node/", "udp:0", &["--eid", "no number for an LTP engine", "--config"]);
+    for eid in ["10", "ipn:10", "ipn:10.1", "ipn:0.0", "dtn://node/app", ""] {
         with(eid, "udp:0", &["--eid", "is no node ID", "`ipn:30.0`"]);
     }
     for port in ["1113", "udp:", "udp:localhost:1113", "tcp:1113", "udp:70000"] {
@@ -440,7 +448,27 @@ fn the_node_sends_only_what_is_there_and_only_to_somebody() {
     node_refused(&[&peer[..], &["--send", &file]].concat(), &["--to <EID>"]);
     node_refused(&[&peer[..], &["--to", "ipn:30.1"]].concat(), &["--send <FILE>"]);
     node_refused(&[&peer[..], &["--send", &file, "--to", "station"]].concat(), &["--to", "station"]);
-    node_refused(&[&peer[..], &["--count", "1"]].concat(), &["--receive <DIR>"]);
+    node_refused(&[&peer[..], &["--count", "1"]].concat(), &["--count", "--receive"]);
+    let nobody = ["--send", &file, "--to", "ipn:40.1", "--contact", "ipn:10.0>ipn:20.0,end=60s"];
+    node_refused(&[&peer[..], &nobody].concat(), &["no known route to ipn:40.1"]);
+    node_refused(&[&peer[..], &["--send", &file, "--to", "ipn:30.1", "--class", "fast"]].concat(), &["fast", "normal"]);
+}
+
+#[test]
+fn the_node_says_how_what_it_is_told_besides_is_written() {
+    let peer = ["--peer", "ipn:30.0=udp:5001"];
+    let with = |flags: &[&str], words: &[&str]| node_refused(&[&peer[..], flags].concat(), words);
+    with(&["--contact", "ipn:10.0"], &["is no contact", "ipn:10.0>ipn:20.0,start=0s"]);
+    with(&["--contact", "ipn:10.0>ipn:30.0,end=5"], &["end: ", "`5`"]);
+    with(&["--contact", "ipn:10.0>ipn:30.0,start=9s,end=5s"], &["contacts: ", "ends at"]);
+    with(&["--route", "ipn:30.* to ipn:20.0"], &["PATTERN via NODE"]);
+    with(&["--deliver", "ipn:10.2=inbox"], &["write `ipn:30.1=directory:inbox`"]);
+    with(&["--deliver", "ipn:11.2=file:x"], &["ipn:11.2 is no endpoint of ipn:10.0"]);
+    with(&["--deliver", "ipn:10.2=hold", "--deliver", "ipn:10.2=hold"], &["ipn:10.2 is named twice"]);
+    with(&["--hop-limit", "256"], &["256", "1..=255"]);
+    with(&["--tls", "a.pem", "b.pem", "c.pem", "--tcpcl", "tcp:0"], &["could not read a.pem"]);
+    with(&["--config", "node.yaml"], &["--config", "cannot be used with"]);
+    command_line_refused(&["node", "--config", "nowhere.yaml"], &["nowhere.yaml", "does not exist"]);
 }
 
 // What is printed.

@@ -241,8 +241,11 @@ fn shown(name: &str, input: &[u8]) {
 
 #[test]
 fn golden_bundles_are_shown_whole() {
-    for name in ["rfc9173-a1-final", "rfc9173-a3-original", "rfc9173-a4-final"] {
-        shown(name, &std::fs::read(fixture(&format!("golden/{name}.hex"))).unwrap());
+    let vectors = std::fs::read_to_string(fixture("golden/rfc/rfc9173.hex")).unwrap();
+    for (name, section) in [("a1-final", "A.1.4"), ("a3-original", "A.3.1.4"), ("a4-final", "A.4.5")] {
+        let lines = vectors.lines().skip_while(|line| *line != format!("{section} bundle")).skip(1);
+        let hex: String = lines.take_while(|line| line.starts_with(' ')).collect();
+        shown(&format!("rfc9173-{name}"), hex.as_bytes());
     }
     // A delivery report: [1, [[[false], [false], [true, time], [false]], 0, ipn:1.1, [time, 4]]].
     let record = "8201848481f481f482f51b000000c60dacb40081f40082028201018 21b000000c60dac2bc304".replace(' ', "");

@@ -246,6 +246,9 @@ pub fn settings(arguments: &NodeArguments) -> Result<NodeSettings, String> {
         return Err("--peer: name a neighbour, or let the node listen with --ltp, --tcpcl, --stcp, --mtcp or --udpcl"
             .to_owned());
     }
+    if arguments.peers.is_empty() && settings.listeners.iter().all(|l| matches!(l, Listener::Ltp(_))) {
+        return Err("--peer: LTP knows its neighbours beforehand: name one, or another layer to listen for".to_owned());
+    }
     let speaks_ltp = arguments.peers.iter().any(|p| matches!(p.layer, Layer::Ltp(_)));
     if speaks_ltp && arguments.ltp.is_none() {
         return Err(

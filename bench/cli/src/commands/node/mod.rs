@@ -179,6 +179,9 @@ pub fn node(arguments: &NodeArguments) -> Ending {
         Ok(setup) => setup,
         Err(ending) => return ending,
     };
+    if arguments.count.is_some() && setup.applications.is_empty() {
+        return bench_failed("--count: nothing takes what arrives: add --receive DIR, or --deliver");
+    }
     let linger = linger(&setup);
     let node = setup.node.agent.node_id.clone();
     let source = setup.node.endpoints.first().map(|(endpoint, _)| endpoint.clone());
