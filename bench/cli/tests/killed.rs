@@ -16,7 +16,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use common::farlink;
-use common::nodes::{Application, Node, Random, address, file_of, sha256};
+use common::nodes::{Application, Layer, Node, Random, address, file_of, ltp, sha256};
 use common::process::Running;
 
 const SENDER: usize = 0;
@@ -52,12 +52,7 @@ fn over_ltp(temp: &Path, bit_error_rate: &str) -> Row {
         emulator.wait_for_line("the emulator to listen", |line| line.starts_with("return").then_some(()));
         emulator
     };
-    let neighbour = |node: u16, port: u16| {
-        format!(
-            "  ipn:{node}.0: {{ ltp: {{ to: \"udp:{here}:{port}\", light_time: 1 ms, rate: 100 Mbit/s, \
-             response_margin: 100 ms, segment_size: 1000 B }} }}\n"
-        )
-    };
+    let neighbour = |node: u32, port: u32| format!("  ipn:{node}.0: {}\n", ltp(here, port));
     let describe = |roles: &str, port: u16, neighbours: String| {
         format!("{roles}listen: [{{ ltp: \"udp:{here}:{port}\" }}]\nneighbours:\n{neighbours}")
     };
@@ -72,18 +67,15 @@ fn over_ltp(temp: &Path, bit_error_rate: &str) -> Row {
     }
 }
 
-/// Everybody dials, so that whoever is back has sessions at once.
 fn over_tcpcl(temp: &Path) -> Row {
     let here = address();
-    let neighbour = |node: u16| format!("  ipn:{node}.0: {{ tcpcl: {{ to: \"tcp:{here}:45{node}\" }} }}\n");
-    let describe = |roles: &str, node: u16, neighbours: String| {
-        format!("{roles}listen: [{{ tcpcl: \"tcp:{here}:45{node}\" }}]\nneighbours:\n{neighbours}")
-    };
+    let describe =
+        |roles: &str, node, neighbours: &[u32]| format!("{roles}{}", Layer::Tcpcl.between(here, node, neighbours));
     Row {
         nodes: [
-            Node::new(temp, 10, &describe(SENDS, 10, neighbour(20))),
-            Node::new(temp, 20, &describe(RELAYS, 20, neighbour(10) + &neighbour(30))),
-            Node::new(temp, 30, &describe(RECEIVES, 30, neighbour(20))),
+            Node::new(temp, 10, &describe(SENDS, 10, &[20])),
+            Node::new(temp, 20, &describe(RELAYS, 20, &[10, 30])),
+            Node::new(temp, 30, &describe(RECEIVES, 30, &[20])),
         ],
         _between: Vec::new(),
     }

@@ -43,6 +43,41 @@ pub fn address() -> Ipv4Addr {
     Ipv4Addr::new(127, 100u8.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) | 1, high, low | 1)
 }
 
+/// Which layer is between two nodes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Layer {
+    Ltp,
+    Tcpcl,
+}
+
+impl Layer {
+    /// The lines of a node's file that say where node `<node>` listens and who its neighbours are. By TCPCL everybody dials, so
+    /// that whoever is back has sessions at once.
+    pub fn between(self, here: Ipv4Addr, node: u32, neighbours: &[u32]) -> String {
+        let (listen, port) = match self {
+            Layer::Ltp => ("ltp: \"udp", 1100),
+            Layer::Tcpcl => ("tcpcl: \"tcp", 4500),
+        };
+        let mut text = format!("listen: [{{ {listen}:{here}:{}\" }}]\nneighbours:\n", port + node);
+        for other in neighbours {
+            let told = match self {
+                Layer::Ltp => ltp(here, 1100 + other),
+                Layer::Tcpcl => format!("{{ tcpcl: {{ to: \"tcp:{here}:{}\" }} }}", 4500 + other),
+            };
+            text += &format!("  ipn:{other}.0: {told}\n");
+        }
+        text
+    }
+}
+
+/// A neighbour by LTP whose frames go to that port.
+pub fn ltp(here: Ipv4Addr, port: u32) -> String {
+    format!(
+        "{{ ltp: {{ to: \"udp:{here}:{port}\", light_time: 1 ms, rate: 100 Mbit/s, response_margin: 100 ms, \
+         segment_size: 1000 B }} }}"
+    )
+}
+
 /// A node and its folder.
 pub struct Node {
     pub folder: PathBuf,
