@@ -16,7 +16,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use common::farlink;
-use common::nodes::{Application, Layer, Node, Random, address, file_of, ltp, sha256};
+use common::nodes::{Application, Layer, Node, Random, address, file_of, files, ltp, sha256};
 use common::process::Running;
 
 const SENDER: usize = 0;
@@ -190,8 +190,7 @@ fn no_bundle_is_lost_or_delivered_twice(mut row: Row, kills: u32, seed: u64) {
     let (socket, inbox) = (row.nodes[SENDER].folder.join("s"), row.nodes[RECEIVER].inbox());
     let asked = thread::scope(|scope| {
         let application = scope.spawn(|| {
-            let received = || std::fs::read_dir(&inbox).map_or(0, Iterator::count);
-            send_on_and_on(&socket, !seed, &stop, &sent, received)
+            send_on_and_on(&socket, !seed, &stop, &sent, || files(&inbox))
         });
         // A failure here must not leave the other thread going.
         let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {

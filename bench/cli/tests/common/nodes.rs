@@ -154,13 +154,14 @@ impl Node {
 
     /// Waits for it to complain so.
     pub fn wait_for_complaint(&mut self, part: &str) {
-        wait_for(&format!("the complaint `{part}`"), || {
-            let found = self.complaints().contains(part);
-            if !found && let Some(running) = &mut self.running {
+        let deadline = std::time::Instant::now() + PATIENCE;
+        while !self.complaints().contains(part) {
+            if let Some(running) = &mut self.running {
                 running.assert_running(part);
             }
-            found.then_some(())
-        });
+            assert!(std::time::Instant::now() < deadline, "expected `{part}` in:\n{}", self.complaints());
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
     }
 
     /// What its store holds; it must not run.
@@ -185,9 +186,16 @@ impl Node {
         files.map(read).collect()
     }
 
+    /// How many whole files there are.
     pub fn received_count(&self) -> usize {
-        fs::read_dir(self.inbox()).map_or(0, Iterator::count)
+        files(&self.inbox())
     }
+}
+
+/// How many files are in a folder, without those that are being written.
+pub fn files(folder: &Path) -> usize {
+    let names = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.file_name());
+    names.filter(|name| !name.as_encoded_bytes().starts_with(b".")).count()
 }
 
 pub fn kept(store: &Path) -> Kept {
@@ -250,9 +258,15 @@ impl Application {
     /// The next unit and its name.
     pub fn unit(&mut self) -> (String, Vec<u8>) {
         let line = self.line().expect("a unit comes");
-        let mut data = vec![0; usize::try_from(line["length"].as_u64().unwrap()).unwrap()];
-        self.0.read_exact(&mut data).unwrap();
+        let data = self.octets(usize::try_from(line["length"].as_u64().unwrap()).unwrap());
         (line["deliver"].as_str().unwrap().to_owned(), data)
+    }
+
+    /// What follows a line.
+    pub fn octets(&mut self, length: usize) -> Vec<u8> {
+        let mut data = vec![0; length];
+        self.0.read_exact(&mut data).unwrap();
+        data
     }
 
     pub fn confirm(&mut self, name: &str) {
