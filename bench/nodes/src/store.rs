@@ -3,6 +3,7 @@
 //! One file, `bundles.redb`, in the folder that the user names. What [`BundleStore::apply`] has returned from is on the disk,
 //! whatever happens to the process or the machine afterwards; what it has not returned from is there whole or not at all.
 
+use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -26,6 +27,8 @@ const LAYOUT: TableDefinition<'_, u8, u64> = TableDefinition::new("layout");
 const THIS_LAYOUT: u64 = 1;
 
 const FILE: &str = "bundles.redb";
+/// What becomes that file once it is whole: a database that is killed while it is made cannot be opened again.
+const UNFINISHED: &str = "bundles.redb.part";
 const ARRIVAL_OCTETS: usize = 8;
 
 /// What a store cannot do.
@@ -103,34 +106,42 @@ impl BundleStore {
     /// # Errors
     /// Another process has it, the folder cannot be written, the file is none of ours.
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
-        let unusable = |error: io::Error| of_io(folder, &error);
-        std::fs::create_dir_all(folder).map_err(unusable)?;
-        let database = Database::create(folder.join(FILE)).map_err(|error| match error {
+        let path = folder.join(FILE);
+        if !path.try_exists().map_err(|error| of_io(folder, &error))? {
+            make(folder, &path)?;
+        }
+        let store = Self::open_file(folder, &path)?;
+        store.prepare()?;
+        Ok(store)
+    }
+
+    fn open_file(folder: &Path, path: &Path) -> Result<Self, StoreError> {
+        let database = Database::create(path).map_err(|error| match error {
             DatabaseError::DatabaseAlreadyOpen => StoreError::InUse { path: folder.to_owned() },
             DatabaseError::Storage(error) => of_storage(folder, &error),
             other => StoreError::Damaged { path: folder.to_owned(), reason: other.to_string() },
         })?;
-        let store = BundleStore { folder: folder.to_owned(), database };
-        store
-            .write(|transaction| {
-                let mut layout = transaction.open_table(LAYOUT)?;
-                let found = layout.get(0)?.map(|found| found.value());
-                if found.is_none() {
-                    layout.insert(0, THIS_LAYOUT)?;
-                }
-                transaction.open_table(BUNDLES)?;
-                transaction.open_table(REMEMBERED)?;
-                transaction.open_table(CREATED)?;
-                transaction.open_table(RECEPTIONS)?;
-                Ok(found)
-            })
-            .and_then(|found| match found {
-                None | Some(THIS_LAYOUT) => Ok(()),
-                Some(other) => {
-                    Err(store.damaged(format!("its layout is number {other}, this program's is {THIS_LAYOUT}")))
-                }
-            })?;
-        Ok(store)
+        Ok(BundleStore { folder: folder.to_owned(), database })
+    }
+
+    /// Makes the tables that are missing, and looks whether they are this program's.
+    fn prepare(&self) -> Result<(), StoreError> {
+        let found = self.write(|transaction| {
+            let mut layout = transaction.open_table(LAYOUT)?;
+            let found = layout.get(0)?.map(|found| found.value());
+            if found.is_none() {
+                layout.insert(0, THIS_LAYOUT)?;
+            }
+            transaction.open_table(BUNDLES)?;
+            transaction.open_table(REMEMBERED)?;
+            transaction.open_table(CREATED)?;
+            transaction.open_table(RECEPTIONS)?;
+            Ok(found)
+        })?;
+        match found {
+            None | Some(THIS_LAYOUT) => Ok(()),
+            Some(other) => Err(self.damaged(format!("its layout is number {other}, this program's is {THIS_LAYOUT}"))),
+        }
     }
 
     /// Everything that it holds.
@@ -224,9 +235,39 @@ impl BundleStore {
         done().map_err(|error| of_storage(&self.folder, &error.into_storage()))
     }
 
+    /// What every use of a store is answered with after it has failed.
+    pub(crate) fn failed_before(&self) -> StoreError {
+        StoreError::Unusable {
+            path: self.folder.clone(),
+            reason: "it has failed before: start the node anew".to_owned(),
+        }
+    }
+
     fn damaged(&self, reason: String) -> StoreError {
         StoreError::Damaged { path: self.folder.clone(), reason }
     }
+}
+
+/// Makes an empty store, whole or not at all.
+fn make(folder: &Path, path: &Path) -> Result<(), StoreError> {
+    let unusable = |error: io::Error| of_io(folder, &error);
+    fs::create_dir_all(folder).map_err(unusable)?;
+    let held = File::open(folder).map_err(unusable)?;
+    match held.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => return Err(StoreError::InUse { path: folder.to_owned() }),
+        // Some network file systems have no locks.
+        Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => {}
+        Err(TryLockError::Error(error)) => return Err(unusable(error)),
+    }
+    let unfinished = folder.join(UNFINISHED);
+    match fs::remove_file(&unfinished) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(unusable(error)),
+        _ => {}
+    }
+    BundleStore::open_file(folder, &unfinished)?.prepare()?;
+    fs::rename(&unfinished, path).map_err(unusable)?;
+    held.sync_all().map_err(unusable)
 }
 
 /// Any of the errors of the database, boxed: they are large, and rare.
@@ -346,6 +387,18 @@ mod tests {
 
         let error = BundleStore::open(&other.path().join(FILE)).unwrap_err();
         assert!(matches!(error, StoreError::Unusable { .. }), "{error}");
+    }
+
+    #[test]
+    fn a_store_whose_making_was_broken_off_is_made_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        // As a kill leaves it: the database writes its magic number last.
+        std::fs::write(folder.path().join(UNFINISHED), vec![0; 4096]).unwrap();
+        let store = BundleStore::open(folder.path()).unwrap();
+        store.apply(&[put(1, &[b"one"])], &[]).unwrap();
+        drop(store);
+        assert_eq!(BundleStore::open(folder.path()).unwrap().load().unwrap().snapshot.bundles.len(), 1);
+        assert!(!folder.path().join(UNFINISHED).exists());
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! What the tests of the command share.
 #![allow(dead_code, missing_docs)]
 
+pub mod disk;
+pub mod nodes;
 pub mod process;
 
 use std::path::{Path, PathBuf};

@@ -80,9 +80,20 @@ impl Running {
         }
     }
 
+    /// What it has complained about up to now.
+    pub fn complained(&self) -> String {
+        text(&self.stderr)
+    }
+
     /// Sends `INT`, `TERM`, `KILL` …
     pub fn signal(&self, name: &str) {
         signal(self.child.id(), name);
+    }
+
+    /// Kills it at once; returns what it had printed.
+    pub fn kill(mut self) -> Ended {
+        self.child.kill().expect("it can be killed");
+        self.wait()
     }
 
     /// Waits until it ends.

@@ -66,6 +66,8 @@ pub enum Told {
 pub struct StandaloneNode {
     node: BuiltinNode,
     store: Option<BundleStore>,
+    /// The store has failed: what waits for the disk never gets there, and must not be acted upon.
+    store_failed: bool,
     applications: Option<ApplicationsHeld>,
     ports: StreamPorts,
     ltp: Option<LtpPort>,
@@ -121,6 +123,11 @@ impl StandaloneNode {
         config.agent.dtn_time_at_zero_ms = u64::try_from(unix.saturating_sub(DTN_EPOCH_UNIX).as_millis()).unwrap_or(0);
         config.agent.journal = store.is_some();
         config.confirms_deliveries = true;
+        if store.is_some() {
+            // A node that goes on after a restart must not use the session numbers of before: a peer would take its new blocks
+            // for blocks that it has, and acknowledge what it never got.
+            config.engine.seed ^= unix.as_nanos() as u64;
+        }
         config.others.push((STRANGER, Eid::None));
         for (endpoint, _) in &applications {
             // Active when its application is there.
@@ -167,6 +174,7 @@ impl StandaloneNode {
         let mut this = StandaloneNode {
             node,
             store,
+            store_failed: false,
             applications: held,
             ports,
             ltp,
@@ -242,6 +250,9 @@ impl StandaloneNode {
 
     /// Ends TCPCL sessions in order. They are over when [`StandaloneNode::turn`] has gone on for a little.
     pub fn close(&mut self) {
+        if self.store_failed {
+            return;
+        }
         let now = self.now();
         let all: Vec<ConnectionId> = self.connections.keys().copied().collect();
         for connection in all {
@@ -257,8 +268,12 @@ impl StandaloneNode {
     /// Does what is due, waits a little for something to happen, and takes it. Returns what there is to tell.
     ///
     /// # Errors
-    /// The store or a port fails.
+    /// The store or a port fails. After a failure of the store nothing leaves the node any more.
     pub fn turn(&mut self) -> Result<Vec<Told>, RunError> {
+        if self.store_failed {
+            // Before the timers of sessions, which would go on talking.
+            self.commit()?;
+        }
         let now = self.now();
         if self.node.poll_timeout().is_some_and(|at| at <= now) {
             self.node.handle_timeout(now);
@@ -304,9 +319,13 @@ impl StandaloneNode {
     /// Makes durable what must be.
     fn commit(&mut self) -> Result<(), RunError> {
         let Some(store) = &self.store else { return Ok(()) };
+        if self.store_failed {
+            return Err(store.failed_before().into());
+        }
         let changes: Vec<_> = std::iter::from_fn(|| self.node.poll_change()).collect();
         let receptions: Vec<_> = std::iter::from_fn(|| self.node.poll_reception_change()).collect();
-        Ok(store.apply(&changes, &receptions)?)
+        store.apply(&changes, &receptions).inspect_err(|_| self.store_failed = true)?;
+        Ok(())
     }
 
     fn act_on_what_is_durable(&mut self, now: Instant) {

@@ -284,7 +284,10 @@ impl StandaloneNode {
             }
             Event::Acknowledged { tag } => self.node.forwarded(now, Handle(tag)),
             Event::Refused { tag, reason, .. } => match failure(reason) {
-                Some(failure) => self.failed(now, Handle(tag), failure),
+                Some(failure) => {
+                    self.line(format!("{whom} refuses a bundle: {reason:?}"));
+                    self.failed(now, Handle(tag), failure);
+                }
                 None => self.node.forwarded(now, Handle(tag)),
             },
             Event::Failed { tag, .. } => self.failed(now, Handle(tag), Failure::Link),

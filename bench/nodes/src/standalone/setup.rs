@@ -21,7 +21,7 @@ use crate::store::StoreError;
 #[derive(Debug)]
 pub struct Setup {
     /// The node itself, with its neighbours by LTP. Journal, time of the zero and confirmation of deliveries are set by the
-    /// standalone node.
+    /// standalone node. With a store the seed of the LTP engine is mixed with the time of the start.
     pub node: builtin::Config,
     /// LTP over UDP, if the node speaks it.
     pub ltp: Option<LtpSetup>,

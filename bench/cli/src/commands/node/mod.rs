@@ -258,6 +258,7 @@ fn linger(setup: &Setup) -> Duration {
 fn farewell(running: &mut StandaloneNode) {
     running.close();
     let until = running.now() + Duration::from_secs(2);
+    // A node whose store has failed says nothing more to anybody: its turn fails again.
     while running.open_connections() > 0 && running.now() < until {
         if running.turn().is_err() {
             return;
