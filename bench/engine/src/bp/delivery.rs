@@ -83,12 +83,14 @@ impl Agent {
 
     /// The application has the data of a [`Notice::Delivery`]: the store lets it go.
     pub fn delivered(&mut self, now: Instant, handle: Handle) {
-        let Some(unit) = self.remove_unit(handle) else { return };
+        let Some(unit) = self.units.get(&handle) else { return };
         let bytes = unit.length();
         let id = BundleId::of(&unit.primary, bytes);
         if unit.reassembled {
+            // Before its parts leave the journal: other fragments of it may still come.
             self.remember(id.clone(), unit.expiry.at);
         }
+        let Some(unit) = self.remove_unit(handle) else { return };
         self.notices.push_back(Notice::Delivered { id, bytes });
         if unit.primary.flags.contains(BundleFlags::REPORT_DELIVERY) {
             self.report(now, &unit.primary, bytes, Event::Delivered, ReasonCode::NoAdditionalInformation);
@@ -143,6 +145,10 @@ impl Agent {
             return;
         }
         if !reassembly.add(handle, fragment, &payload) {
+            if reassembly.parts.is_empty() {
+                // It has no payload. Nothing in the store accounts for what such fragments begin.
+                self.end_reassembly(&whole);
+            }
             self.remove(handle);
             self.notices.push_back(Notice::Duplicate { id, bytes });
             return;
@@ -181,8 +187,27 @@ impl Agent {
         at.deferred.push_back(handle);
         self.agenda.insert((expiry.at, Due::Unit(handle)));
         if registration.active {
-            self.poll_endpoint(&endpoint);
+            // Data that could not be delivered before goes first.
+            while self.poll_endpoint(&endpoint) {}
         }
+    }
+
+    /// Cancels what waits here of a transmission to an endpoint of this node. What an application is being given stays.
+    pub(super) fn cancel_here(&mut self, now: Instant, whole: &BundleId) -> usize {
+        let waits = |(handle, unit): &(&Handle, &Unit)| {
+            BundleId::of(&unit.primary, 0) == *whole && self.agenda.contains(&(unit.expiry.at, Due::Unit(**handle)))
+        };
+        let mut units: Vec<Handle> = self.units.iter().filter(waits).map(|(handle, _)| *handle).collect();
+        units.sort_unstable();
+        for unit in &units {
+            self.give_up(now, *unit, ReasonCode::TransmissionCanceled);
+        }
+        let reassembly = self.end_reassembly(whole);
+        if let Some(reassembly) = &reassembly {
+            self.drop_parts(&reassembly.parts);
+            self.delete(now, reassembly.primary(), reassembly.held_bytes(), ReasonCode::TransmissionCanceled);
+        }
+        units.len() + usize::from(reassembly.is_some())
     }
 
     fn handle_record(&mut self, now: Instant, primary: &PrimaryBlock, payload: &[u8]) {

@@ -1,6 +1,6 @@
 //! Which way a bundle goes, and what becomes of it on its way to the next hop (RFC 9171 §5.4).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use farlink_units::{Duration, Instant};
 use farlink_wire::bpv7::{BundleFlags, Eid, PrimaryBlock, ReasonCode};
@@ -22,6 +22,9 @@ const DOUBLINGS: u32 = 6;
 /// The least payload of a fragment that is made because a contact has no room for more.
 const LEAST_FRAGMENT: u64 = 512;
 
+/// With fewer bookings than this, what is past is not looked for.
+const FEW_BOOKINGS: usize = 1_024;
+
 /// What the agent knows of the ways to other nodes.
 #[derive(Debug, Default)]
 pub(super) struct Routes {
@@ -29,12 +32,21 @@ pub(super) struct Routes {
     plan: Option<ContactPlan>,
     /// Whose the bookings of the plan are.
     booked: BTreeMap<Booking, Handle>,
+    /// How many bookings there may be before those that are past are forgotten.
+    sweep_at: usize,
+    /// Bundles that are about to be forwarded, one after the other: one may displace others, and their deletion may be
+    /// reported by bundles that displace still others.
+    to_forward: VecDeque<Handle>,
+    /// Whether that is going on.
+    forwarding: bool,
 }
 
 /// The way that a bundle goes.
 #[derive(Clone, Debug)]
 pub(super) struct Chosen {
     hop: Eid,
+    /// Its place in the queue of the next hop.
+    queue_place: u64,
     /// What it takes up of the contacts of the plan, and when the first of these ends.
     booked: Option<(Booking, Instant)>,
 }
@@ -54,18 +66,33 @@ enum Planned {
 }
 
 impl Agent {
-    /// Adds a static route. It is followed where the contact plan, if there is one, knows no way.
+    /// Adds a static route. It is followed where the contact plan, if there is one, knows no way. What is held for want of a
+    /// way is tried again at the next [`Agent::handle_timeout`], which is due at once.
     ///
     /// # Errors
     /// A next hop that is no node, a full table.
     pub fn add_route(&mut self, route: StaticRoute) -> Result<(), StaticRouteError> {
-        self.routes.table.add(route).map(drop)
+        self.routes.table.add(route)?;
+        for (handle, stored) in self.store.iter_mut().filter(|(_, s)| matches!(s.place, Place::Held)) {
+            stored.place = Place::Paused;
+            self.agenda.insert((Instant::from_nanos(i64::MIN), Due::Retry(*handle)));
+        }
+        Ok(())
     }
 
     /// Routes by a plan of contacts between any nodes from now on. What waits is routed anew.
     pub fn set_contact_plan(&mut self, now: Instant, plan: ContactPlan) {
         self.routes.plan = Some(plan);
         self.routes.booked.clear();
+        self.routes.sweep_at = 0;
+        // The new plan gives out the names of the old one's bookings again.
+        for (handle, stored) in &mut self.store {
+            if let Place::Queued(chosen) | Place::InTransit(chosen) = &mut stored.place
+                && let Some((_, ends)) = chosen.booked.take()
+            {
+                self.agenda.remove(&(ends, Due::Reroute(*handle)));
+            }
+        }
         self.route_anew(now);
     }
 
@@ -167,7 +194,7 @@ impl Agent {
             // A neighbour that has rejected the bundle may take it later; one of the others may take it now.
             let hop = self.routes.table.next_hop(destination, &stored.rejected_by);
             let hop = hop.or_else(|| self.routes.table.next_hop(destination, &[]));
-            hop.map(|hop| Planned::Way(Chosen { hop: hop.clone(), booked: None })).ok_or(unroutable)
+            hop.map(|hop| Planned::Way(Chosen { hop: hop.clone(), queue_place: 0, booked: None })).ok_or(unroutable)
         })
     }
 
@@ -199,23 +226,36 @@ impl Agent {
             Err(error) => return Err(Unroutable::NotInTime(error.to_string())),
         };
         self.routes.booked.insert(booking, handle);
-        Ok(Planned::Way(Chosen { hop: route.next_hop, booked: Some((booking, ends)) }))
+        Ok(Planned::Way(Chosen { hop: route.next_hop, queue_place: 0, booked: Some((booking, ends)) }))
     }
 
     /// Bundle Forwarding (§5.4) up to the queue of the next hop. A bundle that no contact takes to its destination in time is
     /// deleted, which is reported, and not held, unless the node is told to wait for opportunities.
     pub(super) fn forward(&mut self, now: Instant, handle: Handle) {
+        self.routes.to_forward.push_back(handle);
+        if self.routes.forwarding {
+            return;
+        }
+        self.routes.forwarding = true;
+        while let Some(handle) = self.routes.to_forward.pop_front() {
+            self.forward_next(now, handle);
+        }
+        self.routes.forwarding = false;
+    }
+
+    fn forward_next(&mut self, now: Instant, handle: Handle) {
+        self.forget_past_bookings(now);
         let Some(mut stored) = self.store.remove(&handle) else { return };
         self.leave_place(handle, &mut stored);
         let chosen = self.choose(now, handle, &stored);
         let class = stored.class;
         match chosen {
-            Ok(Planned::Way(chosen)) => {
+            Ok(Planned::Way(mut chosen)) => {
                 let booked = chosen.booked;
                 if let Some((_, ends)) = booked {
                     self.agenda.insert((ends, Due::Reroute(handle)));
                 }
-                self.queues.entry(chosen.hop.clone()).or_default().push_back(class, handle);
+                chosen.queue_place = self.queues.entry(chosen.hop.clone()).or_default().push_back(class, handle);
                 stored.place = Place::Queued(chosen);
                 self.store.insert(handle, stored);
                 if let Some((booking, _)) = booked {
@@ -225,10 +265,14 @@ impl Agent {
             Ok(Planned::Part(bytes)) => {
                 let piece = payload_of(bytes);
                 let enough = piece >= LEAST_FRAGMENT && piece < stored.payload_length();
+                let hold = !enough && self.config.hold_for_opportunity;
+                if hold {
+                    stored.place = Place::Held;
+                }
                 self.store.insert(handle, stored);
                 if enough {
                     self.divide(now, handle, usize::try_from(piece).unwrap_or(usize::MAX));
-                } else {
+                } else if !hold {
                     self.delete_stored(now, handle, ReasonCode::NoTimelyContact);
                 }
             }
@@ -243,6 +287,17 @@ impl Agent {
         }
     }
 
+    /// What a bundle that has gone on has booked on later contacts stays in the plan until it is past.
+    fn forget_past_bookings(&mut self, now: Instant) {
+        let Some(plan) = &mut self.routes.plan else { return };
+        if plan.bookings() < self.routes.sweep_at.max(FEW_BOOKINGS) {
+            return;
+        }
+        let over = plan.expire(now);
+        self.routes.sweep_at = 2 * plan.bookings();
+        self.reroute(now, over);
+    }
+
     /// A booking may take the room of less urgent bundles, which then take another way.
     fn make_way(&mut self, now: Instant, booking: Booking) {
         let Some(plan) = &mut self.routes.plan else { return };
@@ -255,9 +310,17 @@ impl Agent {
 
     /// Takes back what being where it is has tied up for a bundle.
     pub(super) fn leave_place(&mut self, handle: Handle, stored: &mut Stored) {
-        if let Place::Queued(chosen) | Place::InTransit(chosen) = std::mem::replace(&mut stored.place, Place::Paused)
-            && let Some((booking, ends)) = chosen.booked
-        {
+        let chosen = match std::mem::replace(&mut stored.place, Place::Paused) {
+            Place::Queued(chosen) => {
+                if let Some(queue) = self.queues.get_mut(&chosen.hop) {
+                    queue.remove(stored.class, chosen.queue_place);
+                }
+                chosen
+            }
+            Place::InTransit(chosen) => chosen,
+            Place::Paused | Place::Held | Place::Part => return,
+        };
+        if let Some((booking, ends)) = chosen.booked {
             self.agenda.remove(&(ends, Due::Reroute(handle)));
             if self.routes.booked.remove(&booking).is_some()
                 && let Some(plan) = &mut self.routes.plan
@@ -281,8 +344,7 @@ impl Agent {
     pub fn poll_forward(&mut self, now: Instant, neighbour: &Eid) -> Option<Outgoing> {
         self.handle_timeout(now);
         loop {
-            let (store, queue) = (&self.store, self.queues.get_mut(neighbour)?);
-            let handle = queue.pop(|handle| waits_for(store.get(handle), neighbour))?;
+            let handle = self.queues.get_mut(neighbour)?.pop()?;
             let stored = self.store.get_mut(&handle)?;
             let block = stored.encode(now, &self.config.node_id);
             let longest = self.longest.get(neighbour).copied().unwrap_or(usize::MAX);
@@ -313,23 +375,22 @@ impl Agent {
     /// Replaces a bundle by fragments with payloads of at most `piece` bytes (§5.8), each of which finds its own way.
     fn divide(&mut self, now: Instant, handle: Handle, piece: usize) {
         let Some(stored) = self.store.get(&handle) else { return };
-        let fragments = stored.fragments(piece);
-        let needed: u64 = fragments.iter().map(Stored::footprint).sum();
-        if needed > self.free_bytes() + stored.footprint() {
+        // Counted before they are made: each may repeat long extension blocks.
+        if stored.footprint_of_fragments(piece) > self.free_bytes() + stored.footprint() {
             self.delete_stored(now, handle, ReasonCode::DepletedStorage);
             return;
         }
+        // The journal has the fragments before the bundle leaves it.
+        let fragments: Vec<Handle> = stored.fragments(piece).into_iter().map(|fragment| self.admit(fragment)).collect();
         self.remove(handle);
         for fragment in fragments {
-            let handle = self.admit(fragment);
-            self.forward(now, handle);
+            self.forward(now, fragment);
         }
     }
 
     /// Whether a bundle waits for this neighbour.
-    pub fn has_queued(&mut self, neighbour: &Eid) -> bool {
-        let store = &self.store;
-        self.queues.get_mut(neighbour).is_some_and(|q| !q.is_empty(|handle| waits_for(store.get(handle), neighbour)))
+    pub fn has_queued(&self, neighbour: &Eid) -> bool {
+        self.queues.get(neighbour).is_some_and(|queue| queue.len() > 0)
     }
 
     /// The neighbour has the bundle (§5.4 step 6): the store lets it go.
@@ -381,16 +442,18 @@ impl Agent {
         }
     }
 
+    /// Bundles that have booked something, and bookings in the plan.
+    #[cfg(test)]
+    pub(super) fn bookings(&self) -> (usize, usize) {
+        (self.routes.booked.len(), self.routes.plan.as_ref().map_or(0, ContactPlan::bookings))
+    }
+
     fn in_transit_to(&self, handle: Handle) -> Option<Eid> {
         match &self.store.get(&handle)?.place {
             Place::InTransit(chosen) => Some(chosen.hop.clone()),
             _ => None,
         }
     }
-}
-
-fn waits_for(stored: Option<&Stored>, neighbour: &Eid) -> bool {
-    stored.is_some_and(|s| matches!(&s.place, Place::Queued(chosen) if chosen.hop == *neighbour))
 }
 
 /// Bytes that a bundle takes up on a link: the layers below add headers and repeat what is lost. An estimate, a part in 32,

@@ -2,9 +2,10 @@
 
 use bytes::Bytes;
 use farlink_units::Instant;
-use farlink_wire::bpv7::Bundle;
+use farlink_wire::bpv7::{Bundle, Eid};
 
 use super::api::instant_of_dtn;
+use super::store::name_bytes;
 use super::{Agent, BundleId, Change, Notice, Snapshot};
 
 impl Agent {
@@ -42,9 +43,14 @@ impl Agent {
             match Bundle::parse(&bytes) {
                 Ok(bundle) => {
                     let arrived = instant_of_dtn(zero, record.arrived_ms);
-                    let stored = self.stored_of(arrived, &bundle, &bytes);
+                    let stored = self.stored_of(arrived, &bundle, (&bytes, bytes.len()));
+                    let (id, until) = (stored.id(), stored.expiry.at);
                     self.keep(handle, stored);
                     restored.push(handle);
+                    // The process may have ended between keeping and remembering it.
+                    if id.source != Eid::None && !self.is_here(&id.source) && !self.seen.contains_key(&id) {
+                        self.remember(id, until);
+                    }
                 }
                 Err(error) => {
                     let (from, reason) = (self.config.node_id.clone(), format!("in the store: {error}"));
@@ -70,11 +76,12 @@ impl Agent {
 
     /// The same without a note for after a restart.
     pub(super) fn remember_quietly(&mut self, id: BundleId, until: Instant) {
-        if let Some(before) = self.seen.insert(id.clone(), until) {
-            self.forgetting.remove(&(before, id.clone()));
+        match self.seen.insert(id.clone(), until) {
+            Some(before) => drop(self.forgetting.remove(&(before, id.clone()))),
+            None => self.seen_places += places(&id),
         }
         self.forgetting.insert((until, id));
-        while self.seen.len() > self.config.memory_limit {
+        while self.seen_places > self.config.memory_limit && !self.forgetting.is_empty() {
             self.forget_first();
         }
     }
@@ -82,7 +89,13 @@ impl Agent {
     pub(super) fn forget_first(&mut self) {
         if let Some((_, id)) = self.forgetting.pop_first() {
             self.seen.remove(&id);
+            self.seen_places = self.seen_places.saturating_sub(places(&id));
             self.change(|| Change::Forget { id });
         }
     }
+}
+
+/// How many places a remembered bundle takes up: a long name counts as several.
+fn places(id: &BundleId) -> usize {
+    1 + name_bytes(&id.source) / 64
 }

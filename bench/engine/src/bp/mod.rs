@@ -20,8 +20,10 @@
 //! # Limits
 //! | what | limit | beyond it |
 //! |---|---|---|
-//! | bytes in the store, with 256 for each bundle and 64 for each extension block | [`Config::storage_limit`] | refused, or deleted with "depleted storage" |
-//! | bundles remembered so that they are known when they come again | [`Config::memory_limit`] | the one to be forgotten first is forgotten |
+//! | bytes in the store, with 256 for each bundle, 64 for each extension block, and the length of endpoint IDs of the dtn scheme | [`Config::storage_limit`] | refused, or deleted with "depleted storage" |
+//! | bundles remembered so that they are known when they come again; one whose source is a long name counts as one more for each 64 octets of it | [`Config::memory_limit`] | the one to be forgotten first is forgotten |
+//! | bookings in the contact plan, of bundles here and of those that have gone on | [`MAX_BOOKINGS`](crate::routing::MAX_BOOKINGS); what is past is forgotten | "no timely contact" |
+//! | status reports | the store, as other bundles | deleted with "depleted storage" |
 //! | how long anything stays | 365 days | deleted with "traffic pared" |
 
 mod api;
@@ -54,7 +56,7 @@ use delivery::{Endpoint, Unit};
 use forwarding::{Routes, Unroutable};
 use queue::ClassQueue;
 use reassembly::Reassembly;
-use store::{Expiry, Place, Stored, first_extensions, footprint};
+use store::{Expiry, Place, Stored, first_extensions, footprint, names_footprint};
 
 /// A bundle agent. See the [module](self) for the order of calls.
 #[derive(Debug)]
@@ -73,6 +75,8 @@ pub struct Agent {
     units: HashMap<Handle, Unit>,
     /// Bundles that have been here, and until when they are remembered.
     seen: HashMap<BundleId, Instant>,
+    /// What they count against the limit.
+    seen_places: usize,
     /// Those bundles in the order in which they are forgotten.
     forgetting: BTreeSet<(Instant, BundleId)>,
     agenda: BTreeSet<(Instant, Due)>,
@@ -111,6 +115,7 @@ impl Agent {
             reassemblies: HashMap::new(),
             units: HashMap::new(),
             seen: HashMap::new(),
+            seen_places: 0,
             forgetting: BTreeSet::new(),
             agenda: BTreeSet::new(),
             last_creation: CreationTimestamp { time_ms: 0, sequence: 0 },
@@ -156,7 +161,8 @@ impl Agent {
         }
         let extensions = first_extensions(self.config.hop_limit, self.config.has_clock, class);
         let bundles = total.div_ceil(piece).max(1) as u64;
-        let needed = total as u64 + bundles * footprint(0, &extensions);
+        let needed =
+            total as u64 + bundles * (footprint(0, &extensions) + names_footprint([&source, &destination, &report_to]));
         let free = self.free_bytes();
         if needed > free {
             return Err(TransmitError::DepletedStorage { needed, free });
@@ -197,16 +203,19 @@ impl Agent {
         Ok(id)
     }
 
-    /// Cancels a transmission (§5.12): what of it is still in the store is deleted. Returns how many bundles that were.
+    /// Cancels a transmission (§5.12): what of it is still in the store is deleted, but for data that an application is being
+    /// given. Returns how many bundles that were.
     pub fn cancel(&mut self, now: Instant, id: &BundleId) -> usize {
         let whole = id.whole();
+        let here = self.cancel_here(now, &whole);
+        let leaves = |s: &Stored| !matches!(s.place, Place::Part) && s.id().whole() == whole;
         let mut handles: Vec<Handle> =
-            self.store.iter().filter(|(_, s)| s.id().whole() == whole).map(|(handle, _)| *handle).collect();
+            self.store.iter().filter(|(_, s)| leaves(s)).map(|(handle, _)| *handle).collect();
         handles.sort_unstable();
         for handle in &handles {
             self.delete_stored(now, *handle, ReasonCode::TransmissionCanceled);
         }
-        handles.len()
+        here + handles.len()
     }
 
     /// Sends a bundle that starts here off. Each has a hop count, fragments too (§5.8 does not forbid it): without one a

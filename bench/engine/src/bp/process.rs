@@ -26,7 +26,7 @@ impl Agent {
         while !rest.is_empty() {
             match Bundle::parse_prefix(&rest) {
                 Ok((bundle, length)) => {
-                    let received = self.receive_bundle(now, from, &bundle, &rest, refusal);
+                    let received = self.receive_bundle(now, from, &bundle, (&rest, bytes.len()), refusal);
                     outcome = outcome.and(received);
                     rest = rest.slice(length..);
                 }
@@ -45,7 +45,7 @@ impl Agent {
         now: Instant,
         from: &Eid,
         bundle: &Bundle<'_>,
-        bytes: &Bytes,
+        bytes: (&Bytes, usize),
         refusal: Refusal,
     ) -> Result<(), NoRoom> {
         let stored = self.stored_of(now, bundle, bytes);
@@ -88,20 +88,23 @@ impl Agent {
             self.delete(now, primary, length, reason);
             return Ok(());
         }
+        // The journal has the bundle before it knows it as one that has come: what is known is not taken again.
+        let until = stored.expiry.at;
+        let handle = self.admit(stored);
         // Anonymous bundles cannot be told from one another (§4.2.3), so none is a duplicate.
         if id.source != Eid::None {
-            self.remember(id, stored.expiry.at);
+            self.remember(id, until);
         }
-        let handle = self.admit(stored);
         self.dispatch(now, handle);
         Ok(())
     }
 
-    /// A bundle as the store holds it. Blocks that nobody here can process and that ask for it are left out.
-    pub(super) fn stored_of(&self, arrived: Instant, bundle: &Bundle<'_>, bytes: &Bytes) -> Stored {
+    /// A bundle as the store holds it. Blocks that nobody here can process and that ask for it are left out. `bytes` are those
+    /// that begin with the bundle, and how many came with them in one piece.
+    pub(super) fn stored_of(&self, arrived: Instant, bundle: &Bundle<'_>, (bytes, came): (&Bytes, usize)) -> Stored {
         let primary = bundle.primary.clone();
         let mut payload = bytes.slice_ref(bundle.payload());
-        if payload.len() < bytes.len() / 2 {
+        if payload.len() < came / 2 {
             // A small bundle of a large block would keep the whole block in memory.
             payload = Bytes::copy_from_slice(&payload);
         }
@@ -166,7 +169,9 @@ fn is_malformed(bundle: &Bundle<'_>) -> bool {
         .iter()
         .filter(|b| is_known(b) && b.block_type != block_type::QUALITY_OF_SERVICE)
         .any(|b| Extension::of(b).is_err() || !types.insert(b.block_type));
-    anonymous_fragment || beyond_unit || unreadable_or_repeated
+    // §4.4.2: nothing else says when it expires.
+    let ageless = bundle.primary.creation.time_ms == 0 && bundle.extension(block_type::BUNDLE_AGE).is_none();
+    anonymous_fragment || beyond_unit || unreadable_or_repeated || ageless
 }
 
 fn age_ms(bundle: &Bundle<'_>) -> Option<u64> {

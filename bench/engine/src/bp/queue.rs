@@ -1,6 +1,6 @@
 //! What waits for one next hop, by class.
 
-use std::collections::VecDeque;
+use std::collections::BTreeMap;
 
 use super::Handle;
 use crate::class::Class;
@@ -15,49 +15,42 @@ const EXPEDITED_IN_A_ROW: u32 = 4;
 /// under any load of expedited traffic. Within a class, first in first out.
 #[derive(Debug, Default)]
 pub(super) struct ClassQueue {
-    bulk: VecDeque<Handle>,
-    normal: VecDeque<Handle>,
-    expedited: VecDeque<Handle>,
+    /// By class, and by place in the queue. A bundle that takes another way leaves no trace here.
+    waiting: [BTreeMap<u64, Handle>; 3],
+    next_place: u64,
     expedited_in_a_row: u32,
 }
 
 impl ClassQueue {
-    pub(super) fn push_back(&mut self, class: Class, handle: Handle) {
-        self.of(class).push_back(handle);
+    /// Returns the place, which is given to no other bundle.
+    pub(super) fn push_back(&mut self, class: Class, handle: Handle) -> u64 {
+        let place = self.next_place;
+        self.next_place += 1;
+        self.waiting[class as usize].insert(place, handle);
+        place
     }
 
-    /// The next bundle, of those that `is_there` says are still waiting; the others are forgotten.
-    pub(super) fn pop(&mut self, is_there: impl Fn(&Handle) -> bool) -> Option<Handle> {
-        self.drop_leading(is_there);
-        let normal_is_due = self.expedited_in_a_row >= EXPEDITED_IN_A_ROW && !self.normal.is_empty();
-        if !normal_is_due && let Some(handle) = self.expedited.pop_front() {
-            self.expedited_in_a_row = if self.normal.is_empty() { 0 } else { self.expedited_in_a_row + 1 };
+    /// The bundle at this place, if it is still there, takes another way.
+    pub(super) fn remove(&mut self, class: Class, place: u64) {
+        self.waiting[class as usize].remove(&place);
+    }
+
+    /// The next bundle.
+    pub(super) fn pop(&mut self) -> Option<Handle> {
+        let [bulk, normal, expedited] = &mut self.waiting;
+        let first = |of: &mut BTreeMap<u64, Handle>| of.pop_first().map(|(_, handle)| handle);
+        let normal_is_due = self.expedited_in_a_row >= EXPEDITED_IN_A_ROW && !normal.is_empty();
+        if !normal_is_due && let Some(handle) = first(expedited) {
+            self.expedited_in_a_row = if normal.is_empty() { 0 } else { self.expedited_in_a_row + 1 };
             return Some(handle);
         }
         self.expedited_in_a_row = 0;
-        self.normal.pop_front().or_else(|| self.bulk.pop_front())
+        first(normal).or_else(|| first(bulk))
     }
 
-    /// Whether any bundle waits.
-    pub(super) fn is_empty(&mut self, is_there: impl Fn(&Handle) -> bool) -> bool {
-        self.drop_leading(is_there);
-        self.bulk.is_empty() && self.normal.is_empty() && self.expedited.is_empty()
-    }
-
-    fn drop_leading(&mut self, is_there: impl Fn(&Handle) -> bool) {
-        for queue in [&mut self.bulk, &mut self.normal, &mut self.expedited] {
-            while queue.front().is_some_and(|handle| !is_there(handle)) {
-                queue.pop_front();
-            }
-        }
-    }
-
-    fn of(&mut self, class: Class) -> &mut VecDeque<Handle> {
-        match class {
-            Class::Bulk => &mut self.bulk,
-            Class::Normal => &mut self.normal,
-            Class::Expedited => &mut self.expedited,
-        }
+    /// Bundles that wait.
+    pub(super) fn len(&self) -> usize {
+        self.waiting.iter().map(BTreeMap::len).sum()
     }
 }
 
@@ -74,7 +67,7 @@ mod tests {
     }
 
     fn order(mut queue: ClassQueue) -> Vec<u64> {
-        std::iter::from_fn(|| queue.pop(|_| true)).map(|h| h.0).collect()
+        std::iter::from_fn(|| queue.pop()).map(|h| h.0).collect()
     }
 
     #[test]
@@ -95,17 +88,21 @@ mod tests {
     fn expedited_bundles_that_met_no_normal_one_do_not_count_against_the_next() {
         let mut queue = queue_of(&[Class::Expedited; 10]);
         for _ in 0..8 {
-            queue.pop(|_| true);
+            queue.pop();
         }
         queue.push_back(Class::Normal, Handle(99));
         assert_eq!(order(queue), [8, 9, 99]);
     }
 
     #[test]
-    fn bundles_that_have_gone_are_passed_over() {
-        let mut queue = queue_of(&[Class::Expedited, Class::Normal, Class::Expedited]);
-        assert_eq!(queue.pop(|h| h.0 != 0), Some(Handle(2)));
-        assert!(queue.is_empty(|_| false));
-        assert_eq!(queue.pop(|_| true), None);
+    fn bundles_that_have_gone_another_way_are_no_longer_there() {
+        let mut queue = ClassQueue::default();
+        let places = [Class::Expedited, Class::Normal, Class::Expedited].map(|class| queue.push_back(class, Handle(7)));
+        queue.push_back(Class::Normal, Handle(8));
+        queue.remove(Class::Expedited, places[0]);
+        queue.remove(Class::Normal, places[1]);
+        queue.remove(Class::Normal, places[1]);
+        assert_eq!(queue.len(), 2);
+        assert_eq!((queue.pop(), queue.pop(), queue.pop()), (Some(Handle(7)), Some(Handle(8)), None));
     }
 }

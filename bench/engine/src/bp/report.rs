@@ -8,6 +8,10 @@ use farlink_wire::bpv7::{
 use super::Agent;
 use crate::class::Class;
 
+/// A report lives as long as the bundle that it is about, and no less than a day: it may well tell of one that lived for
+/// seconds, to a node that is hours of light time away.
+const SHORTEST_LIFETIME_MS: u64 = 86_400_000;
+
 /// What a status report asserts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Event {
@@ -38,7 +42,11 @@ impl Agent {
         {
             return;
         }
-        let time_ms = about.flags.contains(BundleFlags::STATUS_TIME_REQUESTED).then(|| self.dtn_time_ms(now));
+        // §4.2.6: zero says that the time is not known.
+        let time_ms = about
+            .flags
+            .contains(BundleFlags::STATUS_TIME_REQUESTED)
+            .then(|| if self.config.has_clock { self.dtn_time_ms(now) } else { 0 });
         let item = |e: Event| if e == event { StatusItem { asserted: true, time_ms } } else { StatusItem::default() };
         let record = AdministrativeRecord::StatusReport(StatusReport {
             received: item(Event::Received),
@@ -58,7 +66,7 @@ impl Agent {
             source: self.node_id().clone(),
             report_to: Eid::None,
             creation: self.creation_timestamp(now),
-            lifetime_ms: about.lifetime_ms,
+            lifetime_ms: about.lifetime_ms.max(SHORTEST_LIFETIME_MS),
             fragment: None,
         };
         self.originate(now, primary, Class::Normal, record.emit().into());

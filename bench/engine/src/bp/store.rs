@@ -83,10 +83,26 @@ pub(super) fn footprint(payload: u64, extensions: &[CanonicalBlock<'_>]) -> u64 
     BUNDLE_OVERHEAD + payload + extensions.iter().map(|b| BLOCK_OVERHEAD + b.data.len() as u64).sum::<u64>()
 }
 
+/// What the names in a primary block cost. Those of the ipn scheme are part of the overhead; those of the dtn scheme may be
+/// of any length.
+pub(super) fn names_footprint<'a>(names: impl IntoIterator<Item = &'a Eid>) -> u64 {
+    names.into_iter().map(|name| name_bytes(name) as u64).sum()
+}
+
+/// Bytes of a name, besides the overhead.
+pub(super) fn name_bytes(name: &Eid) -> usize {
+    match name {
+        Eid::Dtn(ssp) => ssp.len(),
+        Eid::Ipn { .. } | Eid::None => 0,
+    }
+}
+
 /// The extension blocks of a bundle that starts here: a Hop Count always, a Bundle Age where the node has no clock (§4.4.2),
 /// and the class unless it is the normal one.
 pub(super) fn first_extensions(hop_limit: u64, has_clock: bool, class: Class) -> Vec<CanonicalBlock<'static>> {
-    let mut blocks = vec![new_block(block_type::HOP_COUNT, 2, HopCount { limit: hop_limit, count: 0 }.emit())];
+    // §4.4.3.
+    let limit = hop_limit.clamp(1, 255);
+    let mut blocks = vec![new_block(block_type::HOP_COUNT, 2, HopCount { limit, count: 0 }.emit())];
     if !has_clock {
         blocks.push(new_block(block_type::BUNDLE_AGE, 3, BundleAge(0).emit()));
     }
@@ -120,7 +136,24 @@ impl Stored {
     }
 
     pub(super) fn footprint(&self) -> u64 {
-        footprint(self.payload_length(), &self.extensions)
+        self.names_footprint() + footprint(self.payload_length(), &self.extensions)
+    }
+
+    fn names_footprint(&self) -> u64 {
+        names_footprint([&self.primary.source, &self.primary.destination, &self.primary.report_to])
+    }
+
+    /// What its [`fragments`](Stored::fragments) would count.
+    pub(super) fn footprint_of_fragments(&self, piece: usize) -> u64 {
+        let others = self.payload_length().div_ceil(piece.max(1) as u64).saturating_sub(1);
+        let followers: u64 = self
+            .extensions
+            .iter()
+            .filter(|b| follows(b))
+            .map(|b| footprint(0, std::slice::from_ref(b)) - BUNDLE_OVERHEAD)
+            .sum();
+        let each = self.names_footprint() + BUNDLE_OVERHEAD + followers;
+        self.footprint().saturating_add(others.saturating_mul(each))
     }
 
     /// Hop limit and count as they came.
@@ -198,10 +231,6 @@ impl Stored {
             Some(fragment) => (fragment.offset, fragment.total_length),
             None => (0, length as u64),
         };
-        let follows = |block: &&CanonicalBlock<'static>| {
-            block.flags.contains(BlockFlags::MUST_REPLICATE)
-                || matches!(block.block_type, block_type::HOP_COUNT | block_type::BUNDLE_AGE)
-        };
         (0..length)
             .step_by(piece.max(1))
             .map(|offset| Stored {
@@ -212,7 +241,7 @@ impl Stored {
                 },
                 extensions: match offset {
                     0 => self.extensions.clone(),
-                    _ => self.extensions.iter().filter(follows).cloned().collect(),
+                    _ => self.extensions.iter().filter(|b| follows(b)).cloned().collect(),
                 },
                 payload: self.payload.slice(offset..length.min(offset + piece.max(1))),
                 payload_flags: self.payload_flags,
@@ -227,4 +256,10 @@ impl Stored {
             })
             .collect()
     }
+}
+
+/// Whether an extension block is in every fragment, and not in the first one only.
+fn follows(block: &CanonicalBlock<'_>) -> bool {
+    block.flags.contains(BlockFlags::MUST_REPLICATE)
+        || matches!(block.block_type, block_type::HOP_COUNT | block_type::BUNDLE_AGE)
 }

@@ -4,15 +4,20 @@ use super::*;
 
 /// A store that applies changes, as one on disk does.
 #[derive(Default)]
-struct Kept {
-    bundles: BTreeMap<Handle, Record>,
+pub(super) struct Kept {
+    pub(super) bundles: BTreeMap<Handle, Record>,
     remembered: BTreeMap<BundleId, u64>,
     created: Option<CreationTimestamp>,
 }
 
 impl Kept {
-    fn apply(&mut self, agent: &mut Agent) {
-        while let Some(change) = agent.poll_change() {
+    pub(super) fn apply(&mut self, agent: &mut Agent) {
+        self.apply_first(agent, usize::MAX);
+    }
+
+    /// Applies no more than so many changes.
+    pub(super) fn apply_first(&mut self, agent: &mut Agent, limit: usize) {
+        for change in std::iter::from_fn(|| agent.poll_change()).take(limit) {
             match change {
                 Change::Put { handle, record } => drop(self.bundles.insert(handle, record)),
                 Change::Remove { handle } => drop(self.bundles.remove(&handle)),
@@ -23,7 +28,7 @@ impl Kept {
         }
     }
 
-    fn snapshot(&self) -> Snapshot {
+    pub(super) fn snapshot(&self) -> Snapshot {
         Snapshot {
             bundles: self.bundles.iter().map(|(handle, record)| (*handle, record.clone())).collect(),
             remembered: self.remembered.iter().map(|(id, until)| (id.clone(), *until)).collect(),

@@ -129,3 +129,22 @@ fn a_node_without_a_clock_judges_foreign_bundles_by_their_age_too() {
     b.handle_timeout(just_after(10));
     assert_eq!(deleted(&notices(&mut b)), [ReasonCode::LifetimeExpired]);
 }
+
+#[test]
+fn a_bundle_that_tells_neither_when_it_was_made_nor_how_old_it_is_is_deleted() {
+    let mut b = agent(20, Some(30));
+    b.hear(at(0), 10, &foreign(vec![], 0, 100_000));
+    assert_eq!(deleted(&notices(&mut b)), [ReasonCode::BlockUnintelligible], "§4.4.2: it must have an age block");
+}
+
+#[test]
+fn a_hop_limit_is_one_that_a_block_can_tell() {
+    for (configured, told) in [(0, 1), (1_000, 255), (9, 9)] {
+        let mut a = agent(10, Some(20));
+        a.config.hop_limit = configured;
+        a.transmit(at(0), to(20, b"x")).unwrap();
+        let sent = bytes_of(&a.next_for(at(0), 20).unwrap().block);
+        let block = Bundle::parse(&sent).unwrap().extension(block_type::HOP_COUNT).unwrap().clone().into_owned();
+        assert_eq!(HopCount::parse(&block.data).unwrap().limit, told, "§4.4.3: 1 to 255");
+    }
+}

@@ -1,11 +1,15 @@
 //! Agents that hand bundles to one another by hand.
 
 mod blocks;
+mod bookings;
 mod classes;
+mod crash;
 mod fragments;
+mod hostile;
 mod journal;
 mod lifetime;
 mod registrations;
+mod reports;
 mod routes;
 mod store;
 

@@ -78,7 +78,7 @@ fn a_failed_delivery_waits_for_the_next_poll_or_is_given_up_as_registered() {
     assert!(deliveries(&mut b).is_empty());
     send(&mut b, 2, b"two");
     let next: Vec<_> = deliveries(&mut b).into_iter().map(|(_, payload)| payload).collect();
-    assert_eq!(next, [b"one"], "the least recently received goes first");
+    assert_eq!(next, [b"one", b"two"], "the least recently received goes first, and none is left behind");
 
     let mut b = with(Registration { active: true, on_failure: FailureAction::Abandon });
     send(&mut b, 1, b"one");

@@ -161,3 +161,23 @@ fn bundles_without_payload_and_reports_fill_the_store_too() {
     }
     assert_eq!(relay.store.len(), 3, "extension blocks count");
 }
+
+#[test]
+fn a_cancelled_transmission_to_an_endpoint_here_is_not_delivered_afterwards() {
+    let mut a = agent(10, None);
+    let endpoint = Eid::ipn(10, 7);
+    assert!(a.register(endpoint.clone(), Registration::PASSIVE));
+    let here = Transmission { destination: endpoint.clone(), ..to(10, b"deferred") };
+    let id = a.transmit(at(0), here.clone()).unwrap();
+    let parts = a.transmit(at(0), Transmission { max_payload: Some(3), ..here.clone() }).unwrap();
+    assert_eq!((a.cancel(at(1), &id), a.cancel(at(1), &parts)), (1, 1));
+    assert_eq!(deleted(&notices(&mut a)), [ReasonCode::TransmissionCanceled; 2]);
+    assert!(!a.poll_endpoint(&endpoint));
+    assert_eq!((a.units.len(), a.stored_bytes()), (0, 0));
+
+    // What an application is being given is past cancelling.
+    let given = a.transmit(at(2), here).unwrap();
+    assert!(a.poll_endpoint(&endpoint));
+    assert_eq!(a.cancel(at(2), &given), 0);
+    assert!(a.stored_bytes() > 0);
+}
