@@ -2,6 +2,7 @@
 #![allow(dead_code, missing_docs)]
 
 pub mod process;
+pub mod tap;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
