@@ -1,6 +1,7 @@
 //! What the tests of the command share.
 #![allow(dead_code, missing_docs)]
 
+pub mod place;
 pub mod process;
 pub mod tap;
 

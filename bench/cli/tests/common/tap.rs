@@ -4,7 +4,7 @@
 
 use std::borrow::Cow;
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream, UdpSocket};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -122,8 +122,9 @@ pub struct Capture {
     packets: u64,
 }
 
-const NEAR: [u8; 4] = [198, 18, 0, 1];
-const FAR: [u8; 4] = [198, 18, 0, 2];
+/// The address of who opens connections, and of who listens.
+pub const NEAR: Ipv4Addr = Ipv4Addr::new(198, 18, 0, 1);
+pub const FAR: Ipv4Addr = Ipv4Addr::new(198, 18, 0, 2);
 const SYN: u8 = 2;
 const ACK: u8 = 16;
 
@@ -181,7 +182,7 @@ impl Capture {
         let mut packet = vec![0x45, 0];
         packet.extend(length.to_be_bytes());
         packet.extend([0, 0, 0x40, 0, 64, protocol, 0, 0]);
-        packet.extend([from, to].concat());
+        packet.extend([from.octets(), to.octets()].concat());
         packet.extend(content);
         let block = EnhancedPacketBlock {
             interface_id: 0,
@@ -203,14 +204,21 @@ pub fn tshark(capture: &Path, arguments: &[&str]) -> Vec<String> {
     stdout.lines().map(str::to_owned).collect()
 }
 
-/// Fails if a dissector has something to object to. 0x800000 is the severity "error" of Wireshark's expert information.
-pub fn assert_sound(capture: &Path, decode: &[&str]) {
-    let wrong = "_ws.malformed || _ws.expert.severity >= 0x800000 || bpv7.block_failed_crc || bpv7.crc_status == 0";
-    let found = tshark(capture, &[decode, &["-Y", wrong]].concat());
-    assert_eq!(found, Vec::<String>::new());
+/// What Wireshark finds in a capture, one field.
+pub fn field(capture: &Path, decode: &[&str], filter: &str, field: &str) -> Vec<String> {
+    let lines = tshark(capture, &[decode, &["-Y", filter, "-T", "fields", "-e", field]].concat());
+    // A packet may hold several messages.
+    lines.iter().flat_map(|line| line.split(',')).map(str::to_owned).collect()
 }
 
-/// Where something listens.
-pub fn address(port: u16) -> SocketAddr {
-    (Ipv4Addr::LOCALHOST, port).into()
+/// Fails if a dissector objects to anything.
+pub fn assert_sound(capture: &Path, decode: &[&str]) {
+    assert_eq!(objections(capture, decode), Vec::<String>::new());
+}
+
+/// What dissectors object to: source address, packet and message. 0x800000 is the severity "error" of Wireshark's expert information.
+pub fn objections(capture: &Path, decode: &[&str]) -> Vec<String> {
+    let wrong = "_ws.malformed || _ws.expert.severity >= 0x800000 || bpv7.block_failed_crc || bpv7.crc_status == 0";
+    let columns = ["-Y", wrong, "-T", "fields", "-e", "ip.src", "-e", "_ws.col.Info", "-e", "_ws.expert.message"];
+    tshark(capture, &[decode, &columns].concat())
 }
