@@ -3,7 +3,9 @@
 
 pub mod disk;
 pub mod nodes;
+pub mod place;
 pub mod process;
+pub mod tap;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

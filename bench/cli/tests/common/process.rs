@@ -60,6 +60,23 @@ impl Running {
         text(&self.stdout)
     }
 
+    /// What it has printed on standard error up to now.
+    pub fn complained(&self) -> String {
+        text(&self.stderr)
+    }
+
+    /// Waits until it has said something on either output.
+    pub fn wait_for_text(&mut self, wanted: &str) {
+        wait_for(wanted, || {
+            let said = self.printed() + &self.complained();
+            let found = said.contains(wanted).then_some(());
+            if found.is_none() {
+                self.assert_running(wanted);
+            }
+            found
+        });
+    }
+
     /// Waits until it has printed a line on standard output that `wanted` accepts.
     pub fn wait_for_line<T>(&mut self, what: &str, wanted: impl Fn(&str) -> Option<T>) -> T {
         wait_for(what, || {

@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use bytes::Bytes;
 use farlink_engine::bp::{Failure, Handle, Refusal};
-use farlink_engine::tcpcl::{self, Authentication, Event, Role, SendError, Session, TlsPeer, TlsPolicy};
+use farlink_engine::tcpcl::{self, Authentication, Event, NodeIdPolicy, Role, SendError, Session, TlsPeer, TlsPolicy};
 use farlink_ports::tcp::ConnectionId;
 use farlink_ports::tls::{NetworkMatch, PeerCertificate, TlsRole};
 use farlink_units::Instant;
@@ -102,9 +102,17 @@ fn config(here: &Eid, terms: &Terms) -> tcpcl::Config {
         Some(Secured { require: true, .. }) => TlsPolicy::Require,
         Some(_) => TlsPolicy::Allow,
     };
+    // As RFC 9174 section 4.4.5 recommends: the node ID must be proven, and names of the network do not matter. A peer who is
+    // expected to have one may do without a NODE-ID, and so may everybody where there need not be a certificate at all.
+    let name = terms.tls.as_ref().and_then(|tls| tls.name.as_ref());
+    let node_id_policy = match (tls, name) {
+        (TlsPolicy::Require, None) => NodeIdPolicy::RequireNodeId,
+        _ => NodeIdPolicy::Opportunistic,
+    };
     tcpcl::Config {
         tls,
-        require_network_id: terms.tls.is_some() && terms.link.is_some(),
+        node_id_policy,
+        require_network_id: name.is_some(),
         keepalive_s: terms.keepalive_s,
         max_segment: terms.segment,
         ..tcpcl::Config::new(here.clone())
@@ -400,9 +408,10 @@ fn read_all<E>(mut read: impl FnMut() -> Result<Option<Vec<u8>>, E>, bundles: &m
     }
 }
 
+/// Whether the peer has the name that is expected of it; without one, neither names nor addresses matter.
 fn network(certificate: &PeerCertificate, name: Option<&str>, address: Option<IpAddr>) -> Authentication {
-    let Some(address) = address else { return Authentication::Absent };
-    match certificate.network_identity(name, address) {
+    let (Some(name), Some(address)) = (name, address) else { return Authentication::Absent };
+    match certificate.network_identity(Some(name), address) {
         NetworkMatch::Absent => Authentication::Absent,
         NetworkMatch::Success => Authentication::Success,
         NetworkMatch::Failure => Authentication::Failure,

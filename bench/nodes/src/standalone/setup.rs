@@ -83,7 +83,7 @@ pub struct Secured {
     pub settings: TlsSettings,
     /// Whether a session without TLS is refused.
     pub require: bool,
-    /// The DNS name that a neighbour's certificate must bear; `None` for its address.
+    /// The DNS name that a neighbour's certificate must bear. `None` asks for its node ID instead (RFC 9174 §4.4.5).
     pub name: Option<String>,
 }
 

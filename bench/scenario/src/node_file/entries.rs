@@ -216,7 +216,7 @@ pub(crate) struct NeighbourTlsEntry {
     /// The file of the certificates, in PEM, of those whose word on the neighbour is trusted.
     #[schemars(required)]
     pub trust: Option<At<String>>,
-    /// The DNS name that its certificate must bear. Default its address.
+    /// The DNS name that its certificate must bear. Default none: its node ID is what it must bear.
     pub name: Option<At<String>>,
     /// Whether a session without TLS is refused. Default `true`.
     pub require: Option<Text<Flag>>,

@@ -278,7 +278,7 @@ pub struct TlsFiles {
     pub trust: PathBuf,
     /// Our own certificate and its key in PEM, in this order; `None` only for a neighbour.
     pub identity: Option<(PathBuf, PathBuf)>,
-    /// The DNS name that the certificate of a neighbour must bear; `None` for its address.
+    /// The DNS name that the certificate of a neighbour must bear. `None` asks for its node ID instead (section 4.4.5).
     pub name: Option<String>,
     /// Whether a session without TLS is refused.
     pub require: bool,
