@@ -97,11 +97,6 @@ impl Running {
         }
     }
 
-    /// What it has complained about up to now.
-    pub fn complained(&self) -> String {
-        text(&self.stderr)
-    }
-
     /// Sends `INT`, `TERM`, `KILL` …
     pub fn signal(&self, name: &str) {
         signal(self.child.id(), name);
