@@ -189,9 +189,7 @@ fn no_bundle_is_lost_or_delivered_twice(mut row: Row, kills: u32, seed: u64) {
     let (stop, sent) = (AtomicBool::new(false), AtomicUsize::new(0));
     let (socket, inbox) = (row.nodes[SENDER].folder.join("s"), row.nodes[RECEIVER].inbox());
     let asked = thread::scope(|scope| {
-        let application = scope.spawn(|| {
-            send_on_and_on(&socket, !seed, &stop, &sent, || files(&inbox))
-        });
+        let application = scope.spawn(|| send_on_and_on(&socket, !seed, &stop, &sent, || files(&inbox)));
         // A failure here must not leave the other thread going.
         let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
             row.kill(kills, &mut Random(seed), &sent);

@@ -14,14 +14,16 @@ mod setup;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use farlink_engine::bp::{BundleId, Failure, Handle, Refusal, Registration, Transmission, TransmitError};
+use farlink_engine::bp::{
+    BundleId, Failure, FailureAction, Handle, Refusal, Registration, Transmission, TransmitError,
+};
 use farlink_link::Node;
 use farlink_ports::tcp::{ConnectionId, ListenerId, StreamEvent, StreamPorts};
 use farlink_record::Event;
 use farlink_units::{Duration, Instant};
 use farlink_wire::bpv7::Eid;
 
-use crate::applications::{AppEvent, Applications, Limits, SendRequest};
+use crate::applications::{AppEvent, Applications, Limits, SendRequest, Target};
 use crate::builtin::{BuiltinNode, Delivery, Reported};
 use crate::store::BundleStore;
 use datagrams::Datagrams;
@@ -80,6 +82,8 @@ pub struct StandaloneNode {
     to_accept: Vec<(ConnectionId, u64)>,
     /// Requests of applications that wait for the disk.
     to_answer: Vec<(SendRequest, Result<BundleId, TransmitError>)>,
+    /// What becomes of data that an application could not take, by its endpoint.
+    on_failure: BTreeMap<Eid, FailureAction>,
     /// What applications have been given.
     delivering: BTreeMap<Handle, BundleId>,
     told: Vec<Told>,
@@ -129,10 +133,19 @@ impl StandaloneNode {
             config.engine.seed ^= unix.as_nanos() as u64;
         }
         config.others.push((STRANGER, Eid::None));
-        for (endpoint, _) in &applications {
-            // Active when its application is there.
+        let mut on_failure = BTreeMap::new();
+        for (endpoint, target) in &applications {
+            // Active when its application is there. Until then what a folder, a file or a program takes waits in any case: they
+            // are there in a moment, and what the store holds for them must not be given up meanwhile.
+            let told = config.endpoints.iter().find(|(other, _)| other == endpoint).map(|(_, told)| told.on_failure);
+            let told = told.unwrap_or(Registration::PASSIVE.on_failure);
+            on_failure.insert(endpoint.clone(), told);
+            let first = match target {
+                Target::Socket(_) => Registration { active: false, on_failure: told },
+                _ => Registration::PASSIVE,
+            };
             config.endpoints.retain(|(other, _)| other != endpoint);
-            config.endpoints.push((endpoint.clone(), Registration::PASSIVE));
+            config.endpoints.push((endpoint.clone(), first));
         }
         let longest_unit = config.agent.storage_limit;
 
@@ -185,6 +198,7 @@ impl StandaloneNode {
             opportunistic,
             to_accept: Vec::new(),
             to_answer: Vec::new(),
+            on_failure,
             delivering: BTreeMap::new(),
             told: Vec::new(),
             events: Vec::new(),
@@ -356,8 +370,8 @@ impl StandaloneNode {
     fn application_events(&mut self, now: Instant) {
         while let Some(event) = self.applications.as_mut().and_then(|a| a.0.poll()) {
             match event {
-                AppEvent::Connected { endpoint } => drop(self.node.register(now, endpoint, Registration::ACTIVE)),
-                AppEvent::Disconnected { endpoint } => drop(self.node.register(now, endpoint, Registration::PASSIVE)),
+                AppEvent::Connected { endpoint } => self.register(now, endpoint, true),
+                AppEvent::Disconnected { endpoint } => self.register(now, endpoint, false),
                 AppEvent::Delivered { handle, told } => {
                     self.node.delivered(now, handle);
                     if let Some(id) = self.delivering.remove(&handle) {
@@ -376,6 +390,12 @@ impl StandaloneNode {
                 }
             }
         }
+    }
+
+    fn register(&mut self, now: Instant, endpoint: Eid, active: bool) {
+        let on_failure = self.on_failure.get(&endpoint).copied().unwrap_or(Registration::PASSIVE.on_failure);
+        // It was registered when the node was made, so it is of this node.
+        let _ = self.node.register(now, endpoint, Registration { active, on_failure });
     }
 
     /// Sends what can be sent; returns when to look again.
