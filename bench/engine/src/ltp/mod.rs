@@ -412,6 +412,9 @@ impl Engine {
                 return None;
             }
             let (again, fresh) = (state.again.front().map(|a| a.session), state.fresh.front().copied());
+            if again.is_none() && state.waits_for_claims() {
+                return None;
+            }
             let session = again.or(fresh)?;
             let cookies = if self.jars.is_empty() { 0 } else { self.jars.get(&session).map_or(0, Jar::overhead) };
             let roomy = room >= state.config.segment_size;
