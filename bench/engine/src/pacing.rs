@@ -1,6 +1,6 @@
 //! Pacing: how much may leave now, so that a link, or a receiver behind it, keeps up.
 //!
-//! LTP leaves the control of congestion and flow to the layers around it (RFC 7122 §3.3): an engine hands out segments as
+//! LTP leaves the control of congestion and flow to the layers around it (RFC 7122 §2): an engine hands out segments as
 //! fast as it is asked. A [`Pacer`] says how fast to ask. It is a token bucket, told the time.
 
 use farlink_units::{BitRate, Duration, Instant};

@@ -79,6 +79,10 @@ pub struct PeerConfig {
     pub cycle_limit: u32,
     /// Marks a red segment as a discretionary checkpoint whenever this many bytes have gone since the last one (§4.1).
     pub checkpoint_every: Option<u64>,
+    /// Most bytes of red data that may be under way without a report that claims them, though always one segment; what is new
+    /// waits meanwhile, and the last segment before that is a checkpoint. LTP has no flow control: where this finds room in the
+    /// peer's buffers, nothing is lost there. It costs throughput where it is less than rate times round-trip time.
+    pub unclaimed_limit: Option<u64>,
     /// What becomes of a checkpoint whose report would have no scope (§6.11).
     pub report_scope: ReportScope,
     /// Most claims in one report segment; more make further segments (§6.11). At least one.
@@ -120,6 +124,7 @@ impl Default for PeerConfig {
             problem_limit: 200,
             cycle_limit: 1000,
             checkpoint_every: None,
+            unclaimed_limit: None,
             report_scope: ReportScope::Widened,
             max_claims: usize::MAX,
             receive_only: false,

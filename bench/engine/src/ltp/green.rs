@@ -10,7 +10,7 @@ use farlink_units::Instant;
 use farlink_wire::ltp::{Data, SessionId};
 
 use super::hash::Sessions;
-use super::receiving::{PIECE_COST, Pieces, kept};
+use super::receiving::{PIECE_COST, Pieces};
 use super::timer::{Answer, Awaited};
 use super::{Engine, Notice};
 use crate::ranges::RangeSet;
@@ -51,7 +51,6 @@ impl Engine {
         peer: u64,
         session: SessionId,
         data: &Data<'_>,
-        frame: &Bytes,
         start: Option<u64>,
     ) {
         if self.config.green_patience.is_negative() || self.config.green_patience == Default::default() {
@@ -97,10 +96,10 @@ impl Engine {
             return;
         }
         green.held += cost;
-        let content = kept(data.data, frame);
         for gap in gaps {
-            let piece = content.slice((gap.start - data.offset) as usize..(gap.end - data.offset) as usize);
-            green.pieces.push(gap.start, piece);
+            // A copy, since the frame may be a small part of a long buffer that would stay in memory with it.
+            let new = (gap.start - data.offset) as usize..(gap.end - data.offset) as usize;
+            green.pieces.push(gap.start, Bytes::copy_from_slice(&data.data[new]));
             green.received.insert(gap);
         }
         self.tell_green_if_whole(session);

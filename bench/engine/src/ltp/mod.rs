@@ -35,6 +35,7 @@
 //! | receiving sessions of a peer | [`Config::max_receiving_sessions`] | data of a further session is not accepted |
 //! | cancelled receptions of a peer that wait for their acknowledgment | the same number | no further one is told of |
 //! | green parts of a peer that are put together | the same number; each [`Config::max_green_part`] bytes and [`Config::green_patience`] | only the segments are told |
+//! | zeros in the buffer of a red part, where data are missing | an eighth of the data that have come; not counted | the data wait beside it, 64 bytes more for each piece |
 //! | separate ranges in a session | [`PeerConfig::max_ranges`] | a segment that begins a further one is not accepted |
 //! | reports of a session | 16 384, and [`PeerConfig::problem_limit`] rounds | the session is cancelled with RLEXC |
 //! | claims in a report segment | [`PeerConfig::segment_size`], [`PeerConfig::max_claims`] | a further segment (§6.11) |
@@ -82,6 +83,7 @@ mod notice;
 mod output;
 mod peer;
 mod receiving;
+mod red_part;
 mod reports;
 mod sending;
 #[cfg(test)]
@@ -410,6 +412,9 @@ impl Engine {
                 return None;
             }
             let (again, fresh) = (state.again.front().map(|a| a.session), state.fresh.front().copied());
+            if again.is_none() && state.waits_for_claims() {
+                return None;
+            }
             let session = again.or(fresh)?;
             let cookies = if self.jars.is_empty() { 0 } else { self.jars.get(&session).map_or(0, Jar::overhead) };
             let roomy = room >= state.config.segment_size;

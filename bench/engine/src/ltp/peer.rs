@@ -33,6 +33,8 @@ pub(super) struct Peer {
     /// Blocks on their way to it, and their bytes.
     pub(super) blocks: usize,
     pub(super) block_bytes: u64,
+    /// Bytes of red data that have been sent and that no report has claimed.
+    pub(super) unclaimed: u64,
     pub(super) receiving_sessions: usize,
     pub(super) cancelling_receptions: usize,
     /// Green parts that are waited for.
@@ -54,6 +56,7 @@ impl Peer {
             fresh: VecDeque::new(),
             blocks: 0,
             block_bytes: 0,
+            unclaimed: 0,
             receiving_sessions: 0,
             cancelling_receptions: 0,
             greens: 0,
@@ -102,6 +105,17 @@ impl Peer {
             self.control.push_back(control);
         }
         room
+    }
+
+    /// Whether what has not been sent once waits until something is claimed.
+    pub(super) fn waits_for_claims(&self) -> bool {
+        self.unclaimed > 0 && self.until_waiting() == Some(0)
+    }
+
+    /// A segment with this many bytes is the last before data waits for claims, since no segment would fit after it.
+    pub(super) fn until_waiting(&self) -> Option<u64> {
+        let limit = self.config.unclaimed_limit?;
+        Some(limit.saturating_add(1).saturating_sub(self.unclaimed.saturating_add(self.config.segment_size as u64)))
     }
 
     pub(super) fn has_data(&self) -> bool {

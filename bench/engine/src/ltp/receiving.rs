@@ -7,6 +7,7 @@ use bytes::Bytes;
 use farlink_units::Instant;
 use farlink_wire::ltp::{CancelReason, Claim, Colour, Data, Party, Report, SessionId};
 
+use super::red_part::RedPart;
 use super::timer::{Answer, Awaited};
 use super::{Engine, Notice, first_serial};
 use crate::ranges::RangeSet;
@@ -18,8 +19,7 @@ pub(super) const PIECE_COST: u64 = 64;
 pub(super) struct Receiving {
     pub(super) peer: u64,
     client_service: u64,
-    /// Red data; the pieces do not overlap.
-    red: Pieces,
+    red: RedPart,
     received: RangeSet,
     /// Bytes held for the data and for the reports.
     held_data: u64,
@@ -61,7 +61,7 @@ impl Receiving {
         Receiving {
             peer,
             client_service,
-            red: Pieces::default(),
+            red: RedPart::default(),
             received: RangeSet::new(),
             held_data: 0,
             held_reports: 0,
@@ -153,7 +153,7 @@ impl Engine {
 
     pub(super) fn handle_data(&mut self, now: Instant, peer: u64, session: SessionId, data: &Data<'_>, frame: &Bytes) {
         let Some(receiving) = self.receiving.get_mut(&session) else {
-            if self.open_receiving(now, peer, session, data, frame) {
+            if self.open_receiving(now, peer, session, data) {
                 self.handle_data(now, peer, session, data, frame);
             }
             return;
@@ -168,17 +168,17 @@ impl Engine {
             return;
         }
         match data.kind.colour() {
-            Colour::Red => self.handle_red(now, session, data, frame),
+            Colour::Red => self.handle_red(now, session, data),
             Colour::Green => self.handle_green(now, session, data, frame),
         }
     }
 
     /// The first segment of a session, or one of a session that is over. Whether the session is open now.
-    fn open_receiving(&mut self, now: Instant, peer: u64, session: SessionId, data: &Data<'_>, frame: &Bytes) -> bool {
+    fn open_receiving(&mut self, now: Instant, peer: u64, session: SessionId, data: &Data<'_>) -> bool {
         let Some(state) = self.peers.get_mut(&peer) else { return false };
         if self.cancelling.contains_key(&session) || state.closed.contains(&session) {
             if data.kind.colour() == Colour::Green && self.green.contains_key(&session) {
-                self.gather_green(now, peer, session, data, frame, None);
+                self.gather_green(now, peer, session, data, None);
             } else {
                 self.discarded.unknown_session += 1;
             }
@@ -242,11 +242,11 @@ impl Engine {
             data: kept(data.data, frame),
             is_end_of_block: data.kind.is_end_of_block(),
         });
-        self.gather_green(now, peer, session, data, frame, start);
+        self.gather_green(now, peer, session, data, start);
         self.close_if_over(now, session);
     }
 
-    fn handle_red(&mut self, now: Instant, session: SessionId, data: &Data<'_>, frame: &Bytes) {
+    fn handle_red(&mut self, now: Instant, session: SessionId, data: &Data<'_>) {
         let Some(receiving) = self.receiving.get_mut(&session) else { return };
         if receiving.lowest_green.is_some_and(|green| data.offset > green) {
             self.cancel_locally(now, session, CancelReason::Miscoloured);
@@ -272,7 +272,7 @@ impl Engine {
                     return;
                 }
                 receiving.held_data += cost;
-                receiving.red.push(range.start, kept(data.data, frame));
+                receiving.red.insert(range.start, data.data);
                 receiving.received.insert(range);
             } else {
                 let missing = receiving.received.gaps(range);
@@ -287,13 +287,16 @@ impl Engine {
                 if new_bytes == 0 && !data.data.is_empty() {
                     self.discarded.duplicate_data += 1;
                 }
-                let content = kept(data.data, frame);
                 for gap in missing {
-                    let piece = content.slice((gap.start - data.offset) as usize..(gap.end - data.offset) as usize);
-                    receiving.red.push(gap.start, piece);
+                    let new = (gap.start - data.offset) as usize..(gap.end - data.offset) as usize;
+                    receiving.red.insert(gap.start, &data.data[new]);
                     receiving.received.insert(gap);
                 }
             }
+            // What did not come to stand by itself costs less than room was taken for.
+            let cost = receiving.red.cost();
+            self.budget.give_back(peer, receiving.held_data - cost);
+            receiving.held_data = cost;
         }
         receiving.highest_red = receiving.highest_red.max(Some(data.offset));
         if data.kind.is_end_of_red_part() {
@@ -329,7 +332,7 @@ impl Engine {
             session,
             peer: receiving.peer,
             client_service: receiving.client_service,
-            data: std::mem::take(&mut receiving.red).join(0..receiving.received.end()),
+            data: receiving.red.take(),
             is_end_of_block: receiving.red_part_ends_block,
         });
     }

@@ -68,6 +68,11 @@ impl Sending {
         self.next_offset > 0
     }
 
+    /// Bytes of red data that have been sent and that no report has claimed.
+    fn unclaimed(&self) -> u64 {
+        self.next_offset.min(self.red_length) - self.claimed.len()
+    }
+
     fn is_complete(&self) -> bool {
         self.next_offset == self.block.len() && self.claimed.covers(&(0..self.red_length))
     }
@@ -203,6 +208,7 @@ impl Engine {
         if let Some(peer) = self.peers.get_mut(&sending.peer) {
             peer.blocks -= 1;
             peer.block_bytes -= sending.block.len();
+            peer.unclaimed -= sending.unclaimed();
             if sending.next_offset < sending.block.len() {
                 peer.fresh.retain(|s| *s != session);
             }
@@ -216,7 +222,7 @@ impl Engine {
 
     /// The next segment of a block that has not been sent whole, or `None` if it has.
     pub(super) fn fresh_segment(&mut self, now: Instant, peer: u64, session: SessionId, limit: usize) -> Option<Bytes> {
-        let every = self.peers.get(&peer)?.config.checkpoint_every;
+        let state = self.peers.get_mut(&peer)?;
         let sending = self.sending.get_mut(&session)?;
         let (start, block_end) = (sending.next_offset, sending.block.len());
         if start == block_end {
@@ -225,11 +231,14 @@ impl Engine {
         let red = start < sending.red_length;
         let range = start..if red { sending.red_length } else { block_end };
         let checkpoint = red.then_some(Checkpoint { serial: sending.next_checkpoint, report_serial: 0 });
-        let due = match every {
-            _ if !red => None,
-            _ if sending.checkpoint_wanted => Some(0),
-            Some(every) => Some((sending.last_checkpoint_end + every).saturating_sub(start)),
-            None => None,
+        let due = if !red {
+            None
+        } else if sending.checkpoint_wanted {
+            Some(0)
+        } else {
+            let every = state.config.checkpoint_every;
+            let due = every.map(|every| sending.last_checkpoint_end.saturating_add(every).saturating_sub(start));
+            due.into_iter().chain(state.until_waiting()).min()
         };
         let Fit { len, last, discretionary } = sending.fit(session, &range, limit, checkpoint, due);
         let end = start + len;
@@ -245,6 +254,7 @@ impl Engine {
             (false, false) => DataKind::Green,
         };
         sending.next_offset = end;
+        state.unclaimed += if red { len } else { 0 };
         let segment = self.data_segment(now, peer, session, kind, start..end)?;
         if end == block_end {
             if let Some(state) = self.peers.get_mut(&peer) {
@@ -384,9 +394,13 @@ impl Engine {
             sending.answered.insert(serial, answered.round);
             self.timers.stop(&awaiting_report(session, serial));
         }
+        let unclaimed = sending.unclaimed();
         for claim in &report.claims {
             let start = report.lower_bound + claim.offset;
             sending.claimed.insert(start..start + claim.length);
+        }
+        if let Some(state) = self.peers.get_mut(&peer) {
+            state.unclaimed -= unclaimed - sending.unclaimed();
         }
         if sending.is_complete() {
             self.complete_if_done(now, session);

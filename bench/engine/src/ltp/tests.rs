@@ -2,6 +2,7 @@
 
 mod cancelling;
 mod checkpoints;
+mod flow;
 mod green;
 mod hostile;
 mod limits;
