@@ -5,7 +5,6 @@ mod common;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
@@ -16,9 +15,8 @@ use common::process::{Running, wait_for};
 
 const SENDS: &str = "endpoints: { ipn:10.1: { deliver: { socket: s } } }\nroutes: [\"* via ipn:20.0\"]\n";
 
-/// Has the node at the socket send bundles to an endpoint; returns the files that they become.
-fn send(socket: &Path, to: &str, count: usize, octets: usize) -> BTreeMap<String, String> {
-    let mut application = Application::wait_for(socket);
+/// Has a node send bundles to an endpoint; returns the files that they become.
+fn send(application: &mut Application, to: &str, count: usize, octets: usize) -> BTreeMap<String, String> {
     let mut random = Random(count as u64);
     let mut sent = || {
         let data = random.octets(octets);
@@ -65,7 +63,8 @@ fn a_full_disk(layer: Layer) {
     let mut command = with_disk(&disk, "6M", script);
     let mut taking = Running::start(command.arg(FARLINK).arg(&first).arg(&second).arg(&seen));
     sender.start();
-    let sent = send(&sender.folder.join("s"), "ipn:20.1", 200, 40_000);
+    let mut application = Application::wait_for(&sender.folder.join("s"));
+    let sent = send(&mut application, "ipn:20.1", 200, 40_000);
 
     let code = wait_for("the node to end", || {
         if let Some(code) = fs::read_to_string(seen.join("code")).ok().filter(|code| code.ends_with('\n')) {
@@ -130,14 +129,14 @@ fn a_full_store(layer: Layer, told_to_the_sender: &str) {
     relay.start();
     relay.wait_until_it_listens();
     sender.start();
-    let socket = sender.folder.join("s");
-    let sent = send(&socket, "ipn:30.1", 20, OCTETS);
+    let mut application = Application::wait_for(&sender.folder.join("s"));
+    let sent = send(&mut application, "ipn:30.1", 20, OCTETS);
 
     relay.wait_for_complaint("the store is full: ");
     sender.wait_for_complaint(told_to_the_sender);
     wait_for("the relay to be filled", || (sender.forwarded().len() >= ROOM).then_some(()));
     // An application is refused as clearly: 15 bundles are still here.
-    let answer = Application::wait_for(&socket).send("ipn:30.1", &vec![0; 600_000]).unwrap();
+    let answer = application.send("ipn:30.1", &vec![0; 600_000]).unwrap();
     let why = answer["error"].as_str().unwrap_or_else(|| panic!("{answer}"));
     assert!(why.contains("bytes needed") && why.contains("bytes free"), "{why}");
     assert_eq!(sender.forwarded().len(), ROOM, "a bundle that the relay has no room for was acknowledged");

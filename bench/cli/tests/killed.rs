@@ -10,7 +10,7 @@
 mod common;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -201,8 +201,9 @@ fn no_bundle_is_lost_or_delivered_twice(mut row: Row, kills: u32, seed: u64) {
         application.join().expect("the application does not panic")
     });
     let killed_for = begun.elapsed();
-    let there = |path: &PathBuf, asked: &Asked| asked.sent.keys().all(|name| path.join(name).exists());
-    row.wait_until("all bundles to arrive", |_| there(&inbox, &asked));
+    let missing = || asked.sent.keys().find(|name| !inbox.join(name).exists());
+    let first = missing().cloned().unwrap_or_default();
+    row.wait_until(&format!("all bundles to arrive ({first} and others)"), |_| missing().is_none());
     row.expect_empty_stores();
 
     let received = row.nodes[RECEIVER].received();
