@@ -6,5 +6,6 @@
 
 pub mod applications;
 pub mod builtin;
+pub mod ltp_udp;
 pub mod standalone;
 pub mod store;

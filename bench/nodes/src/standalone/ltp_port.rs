@@ -2,31 +2,24 @@
 
 use std::net::{SocketAddr, UdpSocket};
 
-use bytes::Bytes;
 use farlink_engine::pacing::Pacer;
 use farlink_link::Node;
 use farlink_ports::udp::batch::{BatchOptions, BatchPort, Frame};
 use farlink_ports::udp::{UdpAddress, UdpPort};
+use farlink_record::ChannelId;
 use farlink_units::{BitRate, Instant};
 
 use super::setup::{LtpRoute, LtpSetup, RunError, StartError};
 use crate::builtin::BuiltinNode;
+use crate::ltp_udp::Outbox;
 
-/// Frames that leave in one go, before a look at what has come in.
-const BURST: usize = 128;
-
-/// Batches that are taken in one go, before a look at what is to be answered.
+/// Batches that leave, or are taken, in one go, before a look at the other direction.
 const BATCHES: usize = 16;
-
-/// Bytes that IPv4 and UDP add to a frame; they count against the rate.
-const IP_UDP_HEADER: u64 = 28;
 
 #[derive(Debug)]
 struct Route {
-    told: LtpRoute,
-    pacer: Option<Pacer>,
-    /// Frames that the system has not taken yet.
-    waiting: Vec<Bytes>,
+    channel: ChannelId,
+    outbox: Outbox,
 }
 
 #[derive(Debug)]
@@ -39,11 +32,20 @@ pub(super) struct LtpPort {
 }
 
 impl LtpPort {
-    pub(super) fn open(setup: LtpSetup) -> Result<Self, StartError> {
+    /// Opens the port, with the segment size of each channel.
+    pub(super) fn open(setup: LtpSetup, segment_size: impl Fn(ChannelId) -> usize) -> Result<Self, StartError> {
         let port = BatchPort::new(UdpPort::open(setup.listen)?, BatchOptions::default())?;
-        let route = |told: LtpRoute| Route { told, pacer: told.rate.map(pacer), waiting: Vec::with_capacity(BURST) };
+        let route = |told: LtpRoute| {
+            let pace = told.rate.map(|rate| (rate, burst(rate)));
+            Route { channel: told.channel, outbox: Outbox::new(told.to, pace, segment_size(told.channel)) }
+        };
         let routes = setup.routes.into_iter().map(route).collect();
         Ok(LtpPort { port, routes, frames: Vec::new(), has_more: true })
+    }
+
+    /// Bytes that the kernel keeps of what has come in, its own overhead included.
+    pub(super) fn receive_buffer(&self) -> Option<u64> {
+        self.port.receive_buffer().ok().map(|bytes| bytes as u64)
     }
 
     pub(super) fn socket(&self) -> &UdpSocket {
@@ -61,34 +63,19 @@ impl LtpPort {
     /// Sends what may leave; returns when to look again.
     pub(super) fn send(&mut self, now: Instant, node: &mut BuiltinNode) -> Result<Instant, RunError> {
         let mut next = Instant::MAX;
-        for route in &mut self.routes {
-            while route.waiting.len() < BURST {
-                if let Some(pacer) = route.pacer.filter(|p| p.room(now) == 0) {
-                    next = next.min(pacer.ready_at(1));
+        for Route { channel, outbox } in &mut self.routes {
+            for _ in 0..BATCHES {
+                outbox.fill(now, || node.poll_transmit(now, *channel));
+                if let Err(source) = outbox.flush(|to, frames| self.port.send_batch(to, frames)) {
+                    return Err(RunError::Port { port: format!("sending to udp:{}", outbox.to()), source });
+                }
+                if outbox.is_blocked() || outbox.ready_at().is_none_or(|at| at > now) {
                     break;
                 }
-                let Some(frame) = node.poll_transmit(now, route.told.channel) else { break };
-                if let Some(pacer) = &mut route.pacer {
-                    pacer.sent(now, frame.len() as u64 + IP_UDP_HEADER);
-                }
-                route.waiting.push(frame);
             }
-            if route.waiting.len() >= BURST {
-                next = now;
-            }
-            if !route.waiting.is_empty() {
-                match self.port.send_batch(route.told.to, &route.waiting) {
-                    Ok(sent) => drop(route.waiting.drain(..sent)),
-                    Err(source) => {
-                        let port = route.told.to.to_string();
-                        return Err(RunError::Port { port: format!("sending to udp:{port}"), source });
-                    }
-                }
-                if !route.waiting.is_empty() {
-                    // The socket's buffer is full; it drains in microseconds.
-                    next = now;
-                }
-            }
+            // Where the socket's buffer is full it drains in microseconds.
+            let ready = if outbox.is_blocked() { Some(now) } else { outbox.ready_at() };
+            next = next.min(ready.unwrap_or(Instant::MAX));
         }
         Ok(next)
     }
@@ -113,11 +100,15 @@ impl LtpPort {
 }
 
 /// What a late turn may make up for is as much as leaves in a twentieth of a second, within what sockets hold.
+fn burst(rate: BitRate) -> u64 {
+    (rate.bps() / 160).clamp(1 << 16, 1 << 20)
+}
+
 pub(super) fn pacer(rate: BitRate) -> Pacer {
-    Pacer::new(rate, (rate.bps() / 160).clamp(1 << 16, 1 << 20))
+    Pacer::new(rate, burst(rate))
 }
 
 /// The channel towards whom is at this address.
-fn channel_of(routes: &[Route], from: SocketAddr) -> Option<farlink_record::ChannelId> {
-    routes.iter().find(|r| r.told.to == from).map(|r| r.told.channel)
+fn channel_of(routes: &[Route], from: SocketAddr) -> Option<ChannelId> {
+    routes.iter().find(|r| r.outbox.to() == from).map(|r| r.channel)
 }

@@ -4,9 +4,14 @@
 //! One thread runs [`StandaloneNode::turn`] in a loop. Each turn takes what has come in, makes durable what the node must not
 //! lose ([`BundleStore::apply`](crate::store::BundleStore::apply)), and only then acknowledges, delivers, answers and sends:
 //! a process that is killed at any instant has told nobody of anything that it does not find again.
+//!
+//! A neighbour by LTP that is next to this node (light time of at most 10 ms) and has no `unclaimed_limit` gets one of half of what
+//! the kernel keeps for this node's own port, since LTP has no flow control and UDP drops what a receiver has not taken in time;
+//! blocks longer than an eighth of that, and 256 KiB, then have checkpoints on the way.
 
 mod datagrams;
 mod ltp_port;
+mod near;
 mod outbound;
 mod sessions;
 mod setup;
@@ -17,6 +22,7 @@ use std::sync::Arc;
 use farlink_engine::bp::{
     BundleId, Failure, FailureAction, Handle, Refusal, Registration, Transmission, TransmitError,
 };
+use farlink_engine::ltp::PeerConfig;
 use farlink_link::Node;
 use farlink_ports::tcp::{ConnectionId, ListenerId, StreamEvent, StreamPorts};
 use farlink_record::Event;
@@ -46,6 +52,7 @@ const DATAGRAM_SOCKET: u64 = 1;
 const DTN_EPOCH_UNIX: std::time::Duration = std::time::Duration::from_secs(946_684_800);
 
 /// Something that a person who runs a node wants to know.
+#[expect(clippy::large_enum_variant, reason = "told one by one and dropped")]
 #[derive(Clone, Debug)]
 pub enum Told {
     /// What the node recorded.
@@ -151,8 +158,15 @@ impl StandaloneNode {
 
         let store = store.map(|folder| BundleStore::open(&folder)).transpose()?;
         let mut ports = StreamPorts::new()?;
-        let ltp = ltp.map(LtpPort::open).transpose()?;
+        let segment_size = |channel| {
+            let neighbour = config.neighbours.iter().find(|n| n.outgoing == channel);
+            neighbour.map_or(PeerConfig::default().segment_size, |n| n.ltp.segment_size)
+        };
+        let ltp = ltp.map(|ltp| LtpPort::open(ltp, segment_size)).transpose()?;
         if let Some(ltp) = &ltp {
+            if let Some(buffer) = ltp.receive_buffer() {
+                config.neighbours.iter_mut().for_each(|neighbour| near::limit_unclaimed(neighbour, buffer));
+            }
             ports.register_udp(ltp.socket(), LTP_SOCKET)?;
         }
         let datagrams = Datagrams::open(&listeners, &links)?;
