@@ -1,10 +1,15 @@
-//! TCP streams of MTCP and STCP, which put one bundle after the other.
+//! TCP streams of TCPCL, and of MTCP and STCP, which put one bundle after the other.
+//!
+//! TCPCL version 4 (RFC 9174): a contact header and messages, of which XFER_SEGMENT carry bundles in parts. Behind a
+//! handshake of TLS nothing can be read.
 //!
 //! MTCP (draft-ietf-dtn-mtcpcl): each bundle is the content of a CBOR byte string. STCP (draft-burleigh-dtn-stcp as ION
 //! and HDTN speak it): a 32-bit length in network byte order before each bundle. Which one a stream speaks is told by its
 //! first octets; the first octet of a bundle of version 7 is 9F.
 
 use std::collections::BTreeMap;
+
+use farlink_wire::tcpcl::{ContactHeader, Message, Prefix, SegmentFlags, VERSION};
 
 use crate::capture::Ends;
 use crate::cbor::{self, Kind};
@@ -20,8 +25,11 @@ pub const MAX_STREAM_HELD: usize = 1 << 26;
 enum Protocol {
     Mtcp,
     Stcp,
-    /// TCPCL, which is not read.
+    /// TCPCL, up to its contact header and after it.
+    TcpclContact,
     Tcpcl,
+    /// TCPCL that cannot be read on: secured by TLS, of another version, or wrong.
+    TcpclDark,
     Other,
 }
 
@@ -31,6 +39,8 @@ struct Stream {
     /// Sequence number of the octet after those in the buffer.
     next: Option<u32>,
     buffer: Vec<u8>,
+    /// The data of a TCPCL transfer up to now. Transfers of a stream do not mix (RFC 9174 section 5.2.2).
+    transfer: Vec<u8>,
     /// What arrived ahead of a gap, by distance from the stream's first octet that was seen.
     ahead: BTreeMap<u32, Vec<u8>>,
     ahead_octets: usize,
@@ -40,8 +50,8 @@ struct Stream {
 #[derive(Default)]
 pub(crate) struct Streams {
     streams: BTreeMap<Ends, Stream>,
-    /// Streams that were found to be TCPCL.
-    pub tcpcl: u64,
+    /// Streams of TCPCL that could not be read, or not to their end.
+    pub dark: u64,
     /// Streams that were not followed, or not to their end, because of a limit.
     pub given_up: u64,
 }
@@ -60,16 +70,16 @@ impl Streams {
         if syn {
             *stream = Stream { next: Some(sequence.wrapping_add(1)), ..Stream::default() };
         }
-        if data.is_empty() || matches!(stream.protocol, Some(Protocol::Other | Protocol::Tcpcl)) {
+        if data.is_empty() || matches!(stream.protocol, Some(Protocol::Other | Protocol::TcpclDark)) {
             return Vec::new();
         }
         let start = if syn { sequence.wrapping_add(1) } else { sequence };
         stream.take(start, data);
         let bundles = stream.bundles();
-        if stream.protocol == Some(Protocol::Tcpcl) {
-            self.tcpcl += 1;
+        if stream.protocol == Some(Protocol::TcpclDark) {
+            self.dark += 1;
         }
-        if stream.buffer.len() + stream.ahead_octets > MAX_STREAM_HELD {
+        if stream.buffer.len() + stream.transfer.len() + stream.ahead_octets > MAX_STREAM_HELD {
             self.given_up += 1;
             *stream = Stream { protocol: Some(Protocol::Other), ..Stream::default() };
         }
@@ -78,11 +88,12 @@ impl Streams {
 
     /// Streams of bundles that end within one, or wait for octets that the capture does not have.
     pub fn incomplete(&self) -> u64 {
-        let reads = |stream: &&Stream| matches!(stream.protocol, Some(Protocol::Mtcp | Protocol::Stcp));
+        let reads =
+            |stream: &&Stream| matches!(stream.protocol, Some(Protocol::Mtcp | Protocol::Stcp | Protocol::Tcpcl));
         self.streams
             .values()
             .filter(reads)
-            .filter(|stream| !stream.buffer.is_empty() || !stream.ahead.is_empty())
+            .filter(|stream| !stream.buffer.is_empty() || !stream.transfer.is_empty() || !stream.ahead.is_empty())
             .count() as u64
     }
 }
@@ -125,8 +136,15 @@ impl Stream {
         let (name, stcp) = match self.protocol {
             Some(Protocol::Mtcp) => ("MTCP", false),
             Some(Protocol::Stcp) => ("STCP", true),
-            Some(Protocol::Other | Protocol::Tcpcl) => {
-                (self.buffer, self.ahead, self.ahead_octets) = (Vec::new(), BTreeMap::new(), 0);
+            Some(Protocol::TcpclContact | Protocol::Tcpcl) => {
+                let transfers = self.transfers();
+                if self.protocol == Some(Protocol::TcpclDark) {
+                    self.forget();
+                }
+                return transfers;
+            }
+            Some(Protocol::Other | Protocol::TcpclDark) => {
+                self.forget();
                 return Vec::new();
             }
             None => return Vec::new(),
@@ -141,6 +159,56 @@ impl Stream {
                 bundles.push((name, octets.to_vec()));
             }
             at = end;
+        }
+        self.buffer.drain(..at);
+        bundles
+    }
+}
+
+impl Stream {
+    fn forget(&mut self) {
+        (self.buffer, self.transfer, self.ahead, self.ahead_octets) = (Vec::new(), Vec::new(), BTreeMap::new(), 0);
+    }
+
+    /// The bundles of TCPCL transfers that end.
+    fn transfers(&mut self) -> Vec<Carried> {
+        /// The first octet of a record of the TLS handshake, which is no type of a TCPCL message.
+        const TLS_HANDSHAKE: u8 = 22;
+        let mut bundles = Vec::new();
+        let mut at = 0;
+        if self.protocol == Some(Protocol::TcpclContact) {
+            match ContactHeader::parse(&self.buffer) {
+                Ok(Prefix::Whole { unit, length }) if unit.version == VERSION => at = length,
+                Ok(Prefix::Incomplete { .. }) => return bundles,
+                Ok(Prefix::Whole { .. }) | Err(_) => {
+                    self.protocol = Some(Protocol::TcpclDark);
+                    return bundles;
+                }
+            }
+            self.protocol = Some(Protocol::Tcpcl);
+        }
+        while let Some(&first) = self.buffer.get(at) {
+            let parsed = (first != TLS_HANDSHAKE).then(|| Message::parse(&self.buffer[at..]));
+            let length = match parsed {
+                None | Some(Err(_)) => {
+                    self.protocol = Some(Protocol::TcpclDark);
+                    break;
+                }
+                Some(Ok(Prefix::Incomplete { .. })) => break,
+                Some(Ok(Prefix::Whole { unit: Message::Segment(segment), length })) => {
+                    // What came before a new start was refused, or given up.
+                    if segment.flags.contains(SegmentFlags::START) {
+                        self.transfer.clear();
+                    }
+                    self.transfer.extend_from_slice(segment.data);
+                    if segment.flags.contains(SegmentFlags::END) && !self.transfer.is_empty() {
+                        bundles.push(("TCPCL", std::mem::take(&mut self.transfer)));
+                    }
+                    length
+                }
+                Some(Ok(Prefix::Whole { length, .. })) => length,
+            };
+            at += length;
         }
         self.buffer.drain(..at);
         bundles
@@ -163,7 +231,7 @@ fn framed(buffer: &[u8], at: usize, stcp: bool) -> Option<(u64, usize)> {
 fn protocol_of(first: &[u8]) -> Option<Protocol> {
     const BUNDLE: u8 = 0x9F;
     if first.starts_with(b"dtn!") {
-        return Some(Protocol::Tcpcl);
+        return Some(Protocol::TcpclContact);
     }
     if first.len() < 10 {
         return None;
@@ -184,6 +252,46 @@ mod tests {
     fn ends() -> Ends {
         let address = [127, 0, 0, 1].into();
         Ends::new(address, address, (1, 2))
+    }
+
+    /// A contact header and a bundle in two segments.
+    fn tcpcl(bundle: &[u8]) -> Vec<u8> {
+        use farlink_wire::tcpcl::{ContactFlags, ItemList, XferSegment};
+        let mut stream = ContactHeader { version: VERSION, flags: ContactFlags::NONE }.octets().to_vec();
+        Message::Keepalive.emit(&mut stream);
+        let (first, last) = bundle.split_at(20);
+        for (flags, items, data) in
+            [(SegmentFlags::START, Some(ItemList::EMPTY), first), (SegmentFlags::END, None, last)]
+        {
+            Message::Segment(XferSegment { flags, transfer_id: 0, items, data }).emit(&mut stream);
+        }
+        stream
+    }
+
+    #[test]
+    fn bundles_are_put_together_from_the_segments_of_tcpcl_wherever_packets_are_cut() {
+        let bundle = [&[0x9F][..], &[7; 40], &[0xFF]].concat();
+        let stream = [tcpcl(&bundle), tcpcl(&bundle)[ContactHeader::LENGTH..].to_vec()].concat();
+        for length in 1..stream.len() {
+            let mut streams = Streams::default();
+            let mut found = Vec::new();
+            for (n, piece) in stream.chunks(length).enumerate() {
+                found.extend(streams.segment(ends(), 1 + (n * length) as u32, false, piece));
+            }
+            assert_eq!(found, [("TCPCL", bundle.clone()), ("TCPCL", bundle.clone())], "cut every {length} octets");
+            assert_eq!((streams.incomplete(), streams.dark), (0, 0));
+        }
+    }
+
+    #[test]
+    fn tls_behind_a_contact_header_and_malformed_messages_are_counted_and_left() {
+        for then in [&[22, 3, 1, 0, 9][..], &[0x55; 40]] {
+            let mut streams = Streams::default();
+            let stream = [&b"dtn!\x04\x01"[..], then].concat();
+            assert!(streams.segment(ends(), 1, false, &stream).is_empty());
+            assert!(streams.segment(ends(), 1 + stream.len() as u32, false, &tcpcl(&[0x9F; 30])).is_empty());
+            assert_eq!((streams.incomplete(), streams.dark), (0, 1));
+        }
     }
 
     #[test]

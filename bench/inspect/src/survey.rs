@@ -38,7 +38,7 @@ impl Default for Options {
 pub struct Origin {
     /// First octet in the input; in a capture, in the LTP block, datagram or frame that carried it.
     pub octet: usize,
-    /// `LTP`, `UDP`, `MTCP` or `STCP`; `null` in an input that is no capture.
+    /// `LTP`, `UDP`, `TCPCL`, `MTCP` or `STCP`; `null` in an input that is no capture.
     pub carrier: Option<&'static str>,
     /// Packet that completed it.
     pub packet: Option<u64>,
@@ -272,7 +272,10 @@ impl Survey<'_> {
         std::mem::take(&mut self.sessions).end(&mut |one| found.push(one));
         self.found(found, each);
         let streams = [
-            (self.streams.tcpcl, "TCP streams speak TCPCL: no support for TCPCL in captures yet, so they are not read"),
+            (
+                self.streams.dark,
+                "TCP streams of TCPCL were not read to their end: secured by TLS, of another version, or malformed",
+            ),
             (self.streams.incomplete(), "TCP streams of bundles lack octets in the capture, or end within a bundle"),
             (self.streams.given_up, "TCP segments or streams were left out: too many streams, or too long a gap"),
         ];

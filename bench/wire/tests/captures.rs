@@ -1,12 +1,11 @@
 //! The traffic of real stacks: every octet that they sent is understood, and written again to the same octets.
-//!
-//! The messages of TCPCL around the bundle are not read here: they have their own wire code and tests.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 
 use farlink_wire::bpv7::{Bundle, BundleAge, CrcType, Eid, Extension, HopCount, Lapse, PreviousNode};
 use farlink_wire::ltp::{Content, LtpError, Segment, SessionId, segments};
+use farlink_wire::tcpcl::{ContactFlags, ContactHeader, Message, MessageType, Prefix, SegmentFlags};
 use pcap_file::pcapng::{Block, PcapNgReader};
 
 const ETHERNET_HEADER: usize = 14;
@@ -244,14 +243,35 @@ fn the_bundle_of_dtn7_over_mtcp() {
 }
 
 #[test]
-fn the_bundle_of_dtn7_over_tcpcl() {
-    // After contact header and SESS_INIT one XFER_SEGMENT (RFC 9174 section 5.2.2): type 1, flags START and END,
-    // transfer ID, no extensions, length, data.
-    let stream = if stream_to(4224).len() > 20_000 { stream_to(4224) } else { stream_to(39024) };
-    assert_eq!(stream[..5], *b"dtn!\x04");
-    let segment = &stream[6 + 32..];
-    assert_eq!(segment[..2], [1, 3]);
-    assert_eq!(segment[10..14], [0; 4]);
-    let len = usize::try_from(u64::from_be_bytes(segment[14..22].try_into().unwrap())).unwrap();
-    check_dtn7_bundle(&segment[22..22 + len], 1);
+fn the_messages_of_dtn7_over_tcpcl() {
+    let mut bundles = 0;
+    for port in [4224, 39024] {
+        let stream = stream_to(port);
+        let Ok(Prefix::Whole { unit: contact, length }) = ContactHeader::parse(&stream) else { panic!("port {port}") };
+        assert_eq!(contact, ContactHeader { version: 4, flags: ContactFlags::NONE });
+        let mut again = contact.octets().to_vec();
+        let mut at = length;
+        let mut types = Vec::new();
+        while at < stream.len() {
+            let parsed =
+                Message::parse(&stream[at..]).unwrap_or_else(|error| panic!("port {port}, octet {at}: {error}"));
+            let Prefix::Whole { unit, length } = parsed else { panic!("port {port}: cut off at octet {at}") };
+            unit.emit(&mut again);
+            types.push(unit.message_type());
+            match unit {
+                Message::SessInit(init) => assert!(init.node_id.starts_with(b"ipn:"), "{init:?}"),
+                Message::Segment(segment) => {
+                    assert_eq!(segment.flags, SegmentFlags(SegmentFlags::START.0 | SegmentFlags::END.0));
+                    check_dtn7_bundle(segment.data, 1);
+                    bundles += 1;
+                }
+                Message::Ack(ack) => assert_eq!((ack.transfer_id, ack.acknowledged_length), (1, 20_071)),
+                other => panic!("port {port}: {other:?}"),
+            }
+            at += length;
+        }
+        assert_eq!(again, stream, "port {port}: written again");
+        assert_eq!((types.len(), types[0]), (2, MessageType::SESS_INIT));
+    }
+    assert_eq!(bundles, 1);
 }
