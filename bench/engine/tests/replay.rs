@@ -102,7 +102,7 @@ impl Receiver {
                 Notice::ReceptionCancelled { session, reason, locally: false, .. } => {
                     self.cancelled.push((session, reason));
                 }
-                Notice::Retransmitted { .. } => {}
+                Notice::ReceptionStarted { .. } | Notice::ReceptionClosed { .. } | Notice::Retransmitted { .. } => {}
                 other => panic!("{other:?}"),
             }
         }
