@@ -19,10 +19,11 @@ use super::Block;
 pub struct Aggregator {
     size_limit: u64,
     time_limit: Duration,
-    collecting: Aggregate,
+    collecting: Vec<(Block, u64)>,
+    collected_bytes: u64,
     /// When the first unit of what is being collected came.
     since: Option<Instant>,
-    ready: std::collections::VecDeque<Aggregate>,
+    ready: std::collections::VecDeque<Vec<(Block, u64)>>,
 }
 
 /// A block of several service data units, in the order in which they came.
@@ -45,7 +46,8 @@ impl Aggregator {
         Aggregator {
             size_limit,
             time_limit,
-            collecting: Aggregate::default(),
+            collecting: Vec::new(),
+            collected_bytes: 0,
             since: None,
             ready: std::collections::VecDeque::new(),
         }
@@ -56,13 +58,13 @@ impl Aggregator {
         if unit.is_empty() {
             return false;
         }
-        if self.collecting.block.len().saturating_add(unit.len()) > self.size_limit {
+        if self.collected_bytes.saturating_add(unit.len()) > self.size_limit {
             self.flush();
         }
         self.since.get_or_insert(now);
-        self.collecting.block.append(unit);
-        self.collecting.tags.push(tag);
-        if self.collecting.block.len() >= self.size_limit || self.collecting.tags.len() >= Self::MAX_UNITS {
+        self.collected_bytes += unit.len();
+        self.collecting.push((unit, tag));
+        if self.collected_bytes >= self.size_limit || self.collecting.len() >= Self::MAX_UNITS {
             self.flush();
         }
         self.handle_timeout(now);
@@ -71,7 +73,37 @@ impl Aggregator {
 
     /// The next block that is ready.
     pub fn poll(&mut self) -> Option<Aggregate> {
-        self.ready.pop_front()
+        let units = self.ready.pop_front()?;
+        let mut aggregate = Aggregate::default();
+        for (unit, tag) in units {
+            aggregate.block.append(unit);
+            aggregate.tags.push(tag);
+        }
+        Some(aggregate)
+    }
+
+    /// Takes a unit out again that has not been polled, because it is of no more use. Tells whether it was there.
+    pub fn remove(&mut self, tag: u64) -> bool {
+        let mut found = false;
+        let mut keep = |of: &mut Vec<(Block, u64)>| {
+            let before = of.len();
+            of.retain(|(_, other)| *other != tag);
+            found |= of.len() < before;
+        };
+        self.ready.iter_mut().for_each(&mut keep);
+        keep(&mut self.collecting);
+        self.ready.retain(|units| !units.is_empty());
+        self.collected_bytes = self.collecting.iter().map(|(unit, _)| unit.len()).sum();
+        if self.collecting.is_empty() {
+            self.since = None;
+        }
+        found
+    }
+
+    /// Takes every unit out again that has not been polled, and names them in the order in which they came.
+    pub fn clear(&mut self) -> Vec<u64> {
+        self.flush();
+        self.ready.drain(..).flatten().map(|(_, tag)| tag).collect()
     }
 
     /// When the first unit of what is being collected will have waited long enough.
@@ -90,12 +122,13 @@ impl Aggregator {
     pub fn flush(&mut self) {
         if self.since.take().is_some() {
             self.ready.push_back(std::mem::take(&mut self.collecting));
+            self.collected_bytes = 0;
         }
     }
 
     /// Bytes that are collected and not ready.
     pub fn collected_bytes(&self) -> u64 {
-        self.collecting.block.len()
+        self.collected_bytes
     }
 }
 
@@ -161,6 +194,22 @@ mod tests {
         aggregator.flush();
         let block = aggregator.poll().unwrap().block;
         assert_eq!(block.slice(0, block.len() as usize), "hello Mars");
+    }
+
+    #[test]
+    fn a_unit_that_is_of_no_more_use_is_taken_out_again() {
+        let mut aggregator = Aggregator::new(100, Duration::from_secs(1));
+        for tag in 0..6 {
+            aggregator.push(at(0), unit(tag as u8, 40), tag);
+        }
+        assert!(aggregator.remove(1) && aggregator.remove(4) && !aggregator.remove(4));
+        assert_eq!(aggregator.collected_bytes(), 40);
+        assert_eq!(aggregator.poll().map(|a| (a.block.len(), a.tags)), Some((40, vec![0])));
+        assert!(aggregator.remove(5));
+        assert_eq!((aggregator.poll_timeout(), aggregator.collected_bytes()), (None, 0));
+        aggregator.push(at(1), unit(7, 40), 7);
+        assert_eq!(aggregator.clear(), [2, 3, 7]);
+        assert_eq!((taken(&mut aggregator), aggregator.poll_timeout()), (vec![], None));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use farlink_engine::bp::{Failure, Handle, Refusal};
-use farlink_engine::ltp::{self, Aggregate, Block, PeerConfig};
+use farlink_engine::ltp::{self, Aggregate, Aggregator, Block, PeerConfig};
 use farlink_record::{BundleNotice, Event, LtpNotice, RetransmitReason, Session};
 use farlink_units::{Duration, Instant};
 use farlink_wire::bpv7::Eid;
@@ -75,11 +75,26 @@ impl BuiltinNode {
 
     /// A bundle leaves the store before it has arrived. A block that holds others too goes on.
     pub(super) fn abandon(&mut self, now: Instant, handle: Handle) {
-        if let Some(session) = self.sessions.remove(&handle)
-            && self.sending.get(&session).is_some_and(|handles| handles.len() == 1)
-        {
+        let Some(session) = self.sessions.remove(&handle) else {
+            // It has not begun to leave if it waits for others to go with.
+            for aggregator in self.peers.iter_mut().filter_map(|p| p.aggregator.as_mut()) {
+                aggregator.remove(handle.0);
+            }
+            return;
+        };
+        let Some(handles) = self.sending.get_mut(&session) else { return };
+        handles.retain(|other| *other != handle);
+        if handles.is_empty() {
             self.sending.remove(&session);
             self.engine.cancel(now, session);
+        }
+    }
+
+    /// What waits to go to a neighbour together with others, and could go another way.
+    pub(super) fn release_collected(&mut self, now: Instant, node: &Eid) {
+        let peer = self.peers.iter_mut().find(|p| p.neighbour.node == *node);
+        for tag in peer.and_then(|p| p.aggregator.as_mut()).map(Aggregator::clear).unwrap_or_default() {
+            self.agent.forwarding_failed(now, Handle(tag), Failure::Link);
         }
     }
 
@@ -111,6 +126,7 @@ impl BuiltinNode {
                     // The plan's contact is not what it should be: other ways are tried first.
                     let node = self.node_of(peer);
                     self.agent.contact_failed(now, &node);
+                    self.release_collected(now, &node);
                 }
                 for handle in self.conclude(session) {
                     self.agent.forwarding_failed(now, handle, failure);

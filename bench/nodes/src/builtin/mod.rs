@@ -11,6 +11,8 @@
 
 mod ltp_layer;
 mod notices;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 
@@ -248,6 +250,13 @@ impl BuiltinNode {
         Ok(id)
     }
 
+    /// Cancels a transmission. Returns how many bundles of it were deleted.
+    pub fn cancel(&mut self, now: Instant, id: &BundleId) -> usize {
+        let deleted = self.agent.cancel(now, id);
+        self.collect(now);
+        deleted
+    }
+
     /// Takes what another convergence layer has brought.
     ///
     /// # Errors
@@ -305,12 +314,14 @@ impl BuiltinNode {
     /// Such a neighbour can no longer be reached.
     pub fn neighbour_lost(&mut self, now: Instant, neighbour: &Eid) {
         self.agent.neighbour_lost(now, neighbour);
+        self.release_collected(now, neighbour);
         self.collect(now);
     }
 
     /// The planned contact with a neighbour does not happen. `false` if none is planned now.
     pub fn contact_failed(&mut self, now: Instant, neighbour: &Eid) -> bool {
         let planned = self.agent.contact_failed(now, neighbour);
+        self.release_collected(now, neighbour);
         self.collect(now);
         planned
     }
