@@ -6,9 +6,9 @@ use bytes::Bytes;
 
 use super::receiving::PIECE_COST;
 
-/// Below this many bytes the buffer grows to four times its size, beyond it to twice: most blocks are short, and each growth
-/// may copy.
-const SHORT: usize = 256 << 10;
+/// Below this many bytes the buffer grows to eight times its size, beyond it to twice: most blocks are short, and each growth
+/// may copy. What nothing has been written to takes no memory from the system, only addresses.
+const SHORT: usize = 1 << 20;
 
 /// Red data, each put where it belongs in one buffer: a block that is whole is delivered without another copy of it, and none
 /// of its data keeps the frame that it came in.
@@ -62,7 +62,7 @@ impl RedPart {
         let start = offset as usize;
         let end = start + data.len();
         if end > self.buffer.capacity() {
-            let factor = if end < SHORT { 4 } else { 2 };
+            let factor = if end < SHORT { 8 } else { 2 };
             let wanted = (self.buffer.capacity() * factor).max(end);
             self.buffer.reserve_exact(wanted - self.buffer.len());
         }
@@ -81,8 +81,11 @@ impl RedPart {
     pub(super) fn take(&mut self) -> Bytes {
         debug_assert!(self.ahead.is_empty() && self.buffer.len() as u64 == self.bytes, "the red part is not whole");
         let mut buffer = std::mem::take(self).buffer;
-        // The allocator cuts the end off where it stands.
-        buffer.shrink_to_fit();
+        // The allocator cuts the end off where it stands. The short end of a long buffer stays: an allocator that has handed out
+        // such a buffer keeps its memory for the next, whose pages need not be fetched from the system again.
+        if buffer.len() < SHORT || buffer.capacity() / 2 > buffer.len() {
+            buffer.shrink_to_fit();
+        }
         buffer.into()
     }
 }
