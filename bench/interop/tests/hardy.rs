@@ -3,11 +3,12 @@
 //! hardy runs a whole node, `ipn:2.0`, on a runtime of its own. Its application on service 1 sends each payload back to
 //! where it came from. Our side, `ipn:1.0`, is a session over stream ports, in the thread of the test.
 
+mod peer;
 #[path = "../../ports/tests/support/mod.rs"]
 mod support;
 
-use std::net::{SocketAddr, TcpListener};
-use std::sync::{Arc, OnceLock, mpsc};
+use std::net::TcpListener;
+use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -16,82 +17,8 @@ use farlink_ports::tcp::TcpAddress;
 use farlink_wire::bpv7::{
     BlockFlags, Bundle, BundleFlags, CanonicalBlock, CrcType, CreationTimestamp, Eid, PrimaryBlock, block_type,
 };
-use hardy_bpa::async_trait;
-use hardy_bpa::bpa::{Bpa, BpaRegistration};
-use hardy_bpa::node_ids::NodeIds;
-use hardy_bpa::services::{Application, ApplicationSink, Result, StatusNotify};
-use hardy_bpv7::eid::{IpnNodeId, NodeId, Service};
+use peer::Hardy;
 use support::{Node, PATIENCE, bundle};
-use tokio::runtime::Runtime;
-
-/// Sends each payload back, and tells the test.
-struct Echo {
-    sink: OnceLock<Box<dyn ApplicationSink>>,
-    received: mpsc::Sender<Bytes>,
-}
-
-#[async_trait]
-impl Application for Echo {
-    async fn on_register(&self, _source: &hardy_bpv7::eid::Eid, sink: Box<dyn ApplicationSink>) {
-        let _ = self.sink.set(sink);
-    }
-
-    async fn on_unregister(&self) {}
-
-    async fn on_receive(
-        &self,
-        source: hardy_bpv7::eid::Eid,
-        _expiry: time::OffsetDateTime,
-        _ack_requested: bool,
-        payload: Bytes,
-    ) -> Result<()> {
-        let _ = self.received.send(payload.clone());
-        let sink = self.sink.get().expect("registered before it receives");
-        sink.send(source, payload, std::time::Duration::from_secs(600), None).await.map(drop)
-    }
-
-    async fn on_status_notify(
-        &self,
-        _bundle_id: &hardy_bpv7::bundle::Id,
-        _from: &hardy_bpv7::eid::Eid,
-        _kind: StatusNotify,
-        _reason: hardy_bpv7::status_report::ReasonCode,
-        _timestamp: Option<time::OffsetDateTime>,
-    ) {
-    }
-}
-
-/// hardy's node.
-struct Hardy {
-    runtime: Runtime,
-    cla: Arc<hardy_tcpclv4::Cla>,
-    bpa: Bpa,
-    received: mpsc::Receiver<Bytes>,
-}
-
-impl Hardy {
-    fn start(listens: Option<SocketAddr>) -> Self {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-        let (received_tx, received) = mpsc::channel();
-        let (bpa, cla) = runtime.block_on(async {
-            let node = NodeId::Ipn(IpnNodeId { allocator_id: 0, node_number: 2 });
-            let node_ids = NodeIds::try_from([node].as_slice()).unwrap();
-            let bpa = Bpa::builder().node_ids(node_ids).build().await.unwrap();
-            bpa.start(false);
-            let echo = Arc::new(Echo { sink: OnceLock::new(), received: received_tx });
-            bpa.register_application(Service::Ipn(1), echo).await.unwrap();
-            let config = hardy_tcpclv4::config::Config { address: listens, ..Default::default() };
-            let cla = Arc::new(hardy_tcpclv4::Cla::new(&config).unwrap());
-            bpa.register_cla("tcp".to_owned(), cla.clone(), None).await.unwrap();
-            (bpa, cla)
-        });
-        Hardy { runtime, cla, bpa, received }
-    }
-
-    fn stop(self) {
-        self.runtime.block_on(self.bpa.shutdown());
-    }
-}
 
 fn our_node() -> Node {
     let mut config = Config::new(Eid::ipn(1, 0));
@@ -166,7 +93,7 @@ fn end(mut node: Node, hardy: Hardy) {
 fn bundles_cross_on_a_connection_that_we_open() {
     // A port that was free a moment ago.
     let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let hardy = Hardy::start(Some(address));
+    let hardy = Hardy::start(Some(address), None);
     let mut node = our_node();
     let start = Instant::now();
     while std::net::TcpStream::connect(address).is_err() {
@@ -179,7 +106,7 @@ fn bundles_cross_on_a_connection_that_we_open() {
 
 #[test]
 fn bundles_cross_on_a_connection_that_hardy_opens() {
-    let hardy = Hardy::start(None);
+    let hardy = Hardy::start(None, None);
     let mut node = our_node();
     let TcpAddress(address) = node.listen();
     let cla = Arc::clone(&hardy.cla);
