@@ -102,7 +102,10 @@ impl Receiver {
                 Notice::ReceptionCancelled { session, reason, locally: false, .. } => {
                     self.cancelled.push((session, reason));
                 }
-                Notice::ReceptionStarted { .. } | Notice::ReceptionClosed { .. } | Notice::Retransmitted { .. } => {}
+                Notice::ReceptionStarted { .. }
+                | Notice::PartialClaim { .. }
+                | Notice::ReceptionClosed { .. }
+                | Notice::Retransmitted { .. } => {}
                 other => panic!("{other:?}"),
             }
         }
