@@ -31,7 +31,7 @@ enum Command {
     Run(commands::run::RunArguments),
     Check(commands::check::CheckArguments),
     Schema(commands::schema::SchemaArguments),
-    Node(commands::node::NodeArguments),
+    Node(Box<commands::node::NodeArguments>),
     Emulate(commands::emulate::EmulateArguments),
     Bundle(commands::bundle::BundleArguments),
     Ltp(commands::ltp::LtpArguments),

@@ -74,18 +74,18 @@ impl Engine {
             }
             self.socket.set_read_timeout(Some(left)).unwrap();
             let Ok(length) = self.socket.recv(&mut buffer) else { continue };
-            for segment in segments(&buffer[..length]).map(Result::unwrap).filter(|s| s.session == session) {
-                match segment.content {
-                    Content::Report(report) => {
-                        self.send(session, Content::ReportAck { report_serial: report.report_serial });
-                        return Some(Came::Report(report));
-                    }
-                    Content::Cancel { by: Party::Receiver, reason } => {
-                        self.send(session, Content::CancelAck { by: Party::Receiver });
-                        return Some(Came::Cancel(reason));
-                    }
-                    other => panic!("{other:?}"),
+            let mut came = segments(&buffer[..length]).map(Result::unwrap);
+            let Some(segment) = came.find(|s| s.session == session) else { continue };
+            match segment.content {
+                Content::Report(report) => {
+                    self.send(session, Content::ReportAck { report_serial: report.report_serial });
+                    return Some(Came::Report(report));
                 }
+                Content::Cancel { by: Party::Receiver, reason } => {
+                    self.send(session, Content::CancelAck { by: Party::Receiver });
+                    return Some(Came::Cancel(reason));
+                }
+                other => panic!("{other:?}"),
             }
         }
     }
@@ -207,7 +207,7 @@ fn data_for_a_socket_waits_through_kills_until_an_application_has_confirmed_it()
     let mut application = wait_for("the node to notice", || {
         let mut application = Application::connect(&socket)?;
         let line = application.line()?;
-        line["deliver"].is_string().then(|| (application, line))
+        line["deliver"].is_string().then_some((application, line))
     });
     assert_eq!(application.1["deliver"], names[1].as_str());
     application.0.octets(3000);

@@ -405,7 +405,11 @@ mod tests {
     fn a_layout_of_another_program_is_not_touched() {
         let folder = tempfile::tempdir().unwrap();
         let store = BundleStore::open(folder.path()).unwrap();
-        store.write(|t| Ok(drop(t.open_table(LAYOUT)?.insert(0, 2)?))).unwrap();
+        let foreign = |t: &redb::WriteTransaction| {
+            t.open_table(LAYOUT)?.insert(0, 2)?;
+            Ok(())
+        };
+        store.write(foreign).unwrap();
         drop(store);
         let error = BundleStore::open(folder.path()).unwrap_err();
         assert!(error.to_string().contains("layout is number 2"), "{error}");

@@ -191,9 +191,12 @@ impl Agent {
         };
         planned.or_else(|unroutable| {
             let destination = &stored.primary.destination;
-            // A neighbour that has rejected the bundle may take it later; one of the others may take it now.
-            let hop = self.routes.table.next_hop(destination, &stored.rejected_by);
-            let hop = hop.or_else(|| self.routes.table.next_hop(destination, &[]));
+            // A neighbour that has rejected the bundle may take it later; one of the others may take it now. Where it came
+            // from, it would be dropped as a duplicate, and nobody told.
+            let previous: Vec<Eid> = stored.previous_node().into_iter().collect();
+            let others: Vec<Eid> = stored.rejected_by.iter().chain(&previous).cloned().collect();
+            let hop = self.routes.table.next_hop(destination, &others);
+            let hop = hop.or_else(|| self.routes.table.next_hop(destination, &previous));
             hop.map(|hop| Planned::Way(Chosen { hop: hop.clone(), queue_place: 0, booked: None })).ok_or(unroutable)
         })
     }
@@ -212,8 +215,8 @@ impl Agent {
         let here = &self.config.node_id;
         let mut found = plan.route(now, here, &request);
         if let Err(NoRoute::Excluded { .. }) = found {
-            // Back where it came from is better than nowhere: that node may have lost its way onward.
-            request.excluded_neighbours.clear();
+            // Who has rejected it may take it later. Where it came from, it would be dropped as a duplicate, and nobody told.
+            request.excluded_neighbours = stored.previous_node().into_iter().collect();
             found = plan.route(now, here, &request);
         }
         let route: Route = found.map_err(unroutable)?;

@@ -210,18 +210,18 @@ fn block(block_type: u64, number: u64, flags: BlockFlags, data: Vec<u8>) -> Cano
 
 #[test]
 fn a_bundle_that_circles_runs_into_its_hop_limit() {
-    let (mut a, mut b) = (agent(10, Some(20)), agent(20, Some(10)));
-    a.transmit(at(0), to(30, b"nowhere")).unwrap();
-    for _ in 0..20 {
+    let mut ring = [agent(10, Some(20)), agent(20, Some(40)), agent(40, Some(10))];
+    ring[0].transmit(at(0), to(30, b"nowhere")).unwrap();
+    for hop in 0..20 {
         // A node that has seen the bundle drops it as a duplicate; forget, to let it circle.
-        for agent in [&mut a, &mut b] {
+        for agent in &mut ring {
             agent.seen.clear();
             agent.forgetting.clear();
         }
-        carry(at(1), &mut a, &mut b);
-        carry(at(1), &mut b, &mut a);
+        let [from, to] = ring.get_disjoint_mut([hop % 3, (hop + 1) % 3]).unwrap();
+        carry(at(1), from, to);
     }
-    let all: Vec<_> = notices(&mut a).into_iter().chain(notices(&mut b)).collect();
+    let all: Vec<_> = ring.iter_mut().flat_map(notices).collect();
     assert_eq!(deleted(&all), [ReasonCode::HopLimitExceeded]);
 }
 

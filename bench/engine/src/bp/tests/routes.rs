@@ -176,7 +176,7 @@ fn a_rejected_bundle_is_offered_to_another_neighbour_first() {
 }
 
 #[test]
-fn a_bundle_does_not_go_back_where_it_came_from_unless_there_is_no_other_way() {
+fn a_bundle_does_not_go_back_where_it_came_from_and_is_reported_where_there_is_no_other_way() {
     let previous = block(block_type::PREVIOUS_NODE, 2, BlockFlags(0), PreviousNode(Eid::ipn(21, 0)).emit());
     let back_is_faster = vec![
         contact(10, 21, 0, NEVER),
@@ -189,6 +189,9 @@ fn a_bundle_does_not_go_back_where_it_came_from_unless_there_is_no_other_way() {
     a.hear(at(0), 21, &bundle(foreign.clone(), vec![previous.clone()]));
     assert_eq!(hops(&mut a, at(100)), [22]);
     let mut a = by_plan(back_is_faster[..2].to_vec());
+    a.hear(at(0), 21, &bundle(foreign.clone(), vec![previous.clone()]));
+    assert_eq!(deleted(&notices(&mut a)), [ReasonCode::NoTimelyContact]);
+    let mut a = agent(10, Some(21));
     a.hear(at(0), 21, &bundle(foreign, vec![previous]));
-    assert_eq!(hops(&mut a, at(100)), [21]);
+    assert_eq!(deleted(&notices(&mut a)), [ReasonCode::NoKnownRoute]);
 }
