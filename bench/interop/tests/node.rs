@@ -111,7 +111,7 @@ fn hardy_connects_to_a_node_that_does_not_know_it() {
     let hardy = Hardy::start(None, None);
     let mut node = our_node(inbox.path(), vec![Listener::Tcpcl { address: loopback(), tls: None }], None);
     let listening = node.listening().pop().unwrap();
-    let address: SocketAddr = listening.rsplit_once("tcp:").unwrap().1.parse().unwrap();
+    let address: SocketAddr = listening.strip_prefix("tcp:").unwrap().split(' ').next().unwrap().parse().unwrap();
     let cla = Arc::clone(&hardy.cla);
     let connecting = hardy.runtime.spawn(async move { cla.connect(&address).await });
     until(&mut node, "a session", |told| says(told, "session with ipn:2.0"));

@@ -55,7 +55,7 @@ fn endpoints() {
         No("ipn:10.1:", "^ipn:10.0:", &["administrative endpoint", "a service number above 0"]),
         No("ipn:10.1:", "^dtn://lander/:", &["administrative endpoint", "a name after the last `/`"]),
         No("ipn:10.1:", "^inbox:", &["`inbox` is no endpoint ID"]),
-        No("ipn:10.2:", "^ipn:0.10.1:", &["the endpoint `ipn:10.1` stands twice"]),
+        No("ipn:10.2:", "^ipn:0.10.1:", &["the endpoint `ipn:0.10.1` stands twice"]),
         No(
             "{ directory: inbox }",
             "^{}",
