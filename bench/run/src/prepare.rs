@@ -33,6 +33,9 @@ const DTN_EPOCH_UNIX_MS: i64 = 946_684_800_000;
 /// Why a scenario could not be set up.
 #[derive(Debug, Error)]
 pub enum PrepareError {
+    /// The scenario has no traffic.
+    #[error("the scenario sends nothing: add `traffic:` with what is sent, or look at it with `farlink plan`")]
+    NothingToSend,
     /// A payload could not be read, although the check has found it.
     #[error("cannot read the payload {}: {source}", path.display())]
     Payload {
@@ -89,8 +92,11 @@ pub struct Prepared {
 /// Sets a scenario up.
 ///
 /// # Errors
-/// A payload that cannot be read, or that its sender has no room for.
+/// Nothing to send, a payload that cannot be read, or that its sender has no room for.
 pub fn prepare(scenario: &Scenario, clock: ClockKind) -> Result<Prepared, PrepareError> {
+    if scenario.traffic.is_empty() {
+        return Err(PrepareError::NothingToSend);
+    }
     let end = Instant::ZERO + scenario.duration;
     let channels = plan(scenario);
     let sendings = sendings(scenario)?;

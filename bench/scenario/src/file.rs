@@ -47,8 +47,7 @@ pub(crate) struct File {
     /// The links between them, by name.
     #[schemars(required)]
     pub links: Option<At<Named<LinkEntry>>>,
-    /// What is sent, by name.
-    #[schemars(required)]
+    /// What is sent, by name. A scenario without can be planned, but not run.
     pub traffic: Option<At<Named<TrafficEntry>>>,
     /// What makes the run pass beyond the default, by the name of the traffic. By default all that is sent must arrive
     /// intact, and each delivery report that was asked for must come back, before the run ends.

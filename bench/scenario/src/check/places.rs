@@ -2,9 +2,12 @@
 
 use farlink_units::{Angle, Length, Ratio};
 
-use super::{Notes, Place};
+use farlink_channel_models::{Body, Orbit, Place, Site};
+
+use super::Notes;
 use crate::file::{NodeEntry, OrbitEntry, PlaceEntry, SiteEntry};
 use crate::located::{At, Named, Text};
+use crate::model::NamedPlace;
 use crate::problem::Position;
 
 /// Above this a site floats in space: it should be an orbit.
@@ -19,12 +22,20 @@ impl Places<'_> {
     /// The place that `name` means: `None` if there is none, `Some(None)` if it is wrong itself.
     pub(super) fn find(&self, name: &At<String>, notes: &mut Notes) -> Option<Option<Place>> {
         let names: Vec<&str> = self.0.iter().map(|(name, _)| name.value.as_str()).collect();
-        notes.reference(name, "place", &names).map(|index| self.0[index].1)
+        notes.reference(name, "place", &names).map(|index| self.0[index].1.clone())
     }
 
     /// The place of that name.
     pub(super) fn get(&self, name: &str) -> Option<Place> {
-        self.0.iter().find(|(known, _)| known.value == name)?.1
+        self.0.iter().find(|(known, _)| known.value == name)?.1.clone()
+    }
+
+    /// All of them; `None` if one is wrong.
+    pub(super) fn all(&self) -> Option<Vec<NamedPlace>> {
+        let named = |(name, place): &(&At<String>, Option<Place>)| {
+            Some(NamedPlace { name: name.value.clone(), place: place.clone()? })
+        };
+        self.0.iter().map(named).collect()
     }
 
     pub(super) fn note_unused(&self, nodes: &Named<NodeEntry>, notes: &mut Notes) {
@@ -73,12 +84,12 @@ fn site(At { value: entry, position }: &At<SiteEntry>, notes: &mut Notes) -> Opt
         let help = format!("a site is {LOWEST_SITE_KM} km to {HIGHEST_SITE_KM} km high: higher up, give an `orbit`");
         notes.error(text.position, format!("no site is {km} km high"), help);
     }
-    Some(Place::Site {
+    Some(Place::Site(Site {
         body: body?.0,
         latitude_deg: latitude?,
         longitude_deg: longitude?.deg(),
         altitude_km: altitude_km?,
-    })
+    }))
 }
 
 fn orbit(At { value: entry, position }: &At<OrbitEntry>, notes: &mut Notes) -> Option<Place> {
@@ -105,7 +116,7 @@ fn orbit(At { value: entry, position }: &At<OrbitEntry>, notes: &mut Notes) -> O
     if let (Some(body), Some(axis), Some(text)) = (body, axis, &entry.semi_major_axis) {
         above_ground(text.position, body, axis, eccentricity?, notes)?;
     }
-    Some(Place::Orbit {
+    Some(Place::Orbit(Orbit {
         body: body?,
         semi_major_axis_km: axis?,
         eccentricity: eccentricity?,
@@ -113,16 +124,10 @@ fn orbit(At { value: entry, position }: &At<OrbitEntry>, notes: &mut Notes) -> O
         ascending_node_deg: ascending_node_deg?,
         argument_of_periapsis_deg: argument_of_periapsis_deg?,
         mean_anomaly_deg: mean_anomaly_deg?,
-    })
+    }))
 }
 
-fn above_ground(
-    position: Position,
-    body: farlink_channel_models::Body,
-    axis_km: f64,
-    eccentricity: f64,
-    notes: &mut Notes,
-) -> Option<()> {
+fn above_ground(position: Position, body: Body, axis_km: f64, eccentricity: f64, notes: &mut Notes) -> Option<()> {
     let radius_km = body.equatorial_radius_km();
     if axis_km <= 0.0 {
         notes.error(position, format!("a semi-major axis of {axis_km} km is no orbit"), "it is above 0 km");
