@@ -55,10 +55,12 @@ pub(crate) struct File {
     pub expect: Named<ExpectEntry>,
 }
 
-/// A place: a `site` on a body or an `orbit` around one.
+/// A place: a `site` on a body, an `orbit` around one, or the centre of a `body`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct PlaceEntry {
+    /// The centre of this body.
+    pub body: Option<Text<Choice<Body>>>,
     /// A fixed point on the surface of a body, or above it.
     pub site: Option<At<SiteEntry>>,
     /// An orbit around a body.

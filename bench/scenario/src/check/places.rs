@@ -8,6 +8,7 @@ use super::Notes;
 use crate::file::{NodeEntry, OrbitEntry, PlaceEntry, SiteEntry};
 use crate::located::{At, Named, Text};
 use crate::model::NamedPlace;
+use crate::names::one_of;
 use crate::problem::Position;
 
 /// Above this a site floats in space: it should be an orbit.
@@ -53,23 +54,38 @@ pub(super) fn check<'a>(entries: &'a Named<PlaceEntry>, notes: &mut Notes) -> Pl
     let mut places = Vec::new();
     for (name, entry) in &entries.0 {
         notes.name(name);
-        let place = match (&entry.site, &entry.orbit) {
-            (Some(entry), None) => site(entry, notes),
-            (None, Some(entry)) => orbit(entry, notes),
-            (None, None) => {
-                let message = format!("`{}` is neither a site nor an orbit", name.value);
-                notes.error(name.position, message, "write `site: { … }` or `orbit: { … }` in it");
-                None
-            }
-            (Some(_), Some(orbit)) => {
-                let message = format!("`{}` is both a site and an orbit", name.value);
-                notes.error(orbit.position, message, "keep one of the two");
-                None
-            }
-        };
-        places.push((name, place));
+        places.push((name, place(name, entry, notes)));
     }
     Places(places)
+}
+
+fn place(name: &At<String>, entry: &PlaceEntry, notes: &mut Notes) -> Option<Place> {
+    let kinds = [
+        ("body", entry.body.as_ref().map(|body| body.position)),
+        ("site", entry.site.as_ref().map(|site| site.position)),
+        ("orbit", entry.orbit.as_ref().map(|orbit| orbit.position)),
+    ];
+    let given: Vec<(&str, Position)> = kinds.iter().filter_map(|(kind, at)| Some((*kind, (*at)?))).collect();
+    match given[..] {
+        [] => {
+            let message = format!("nothing says where `{}` is", name.value);
+            let words = one_of(kinds.iter().map(|(kind, _)| *kind));
+            notes.error(name.position, message, format!("write {words} in it, as in `body: moon`"));
+            return None;
+        }
+        [_] => {}
+        [(first, _), (second, position), ..] => {
+            let message = format!("`{}` has both `{first}` and `{second}`", name.value);
+            notes.error(position, message, "keep one of the two");
+            return None;
+        }
+    }
+    match entry {
+        PlaceEntry { body: Some(body), .. } => notes.read(body).map(|body| Place::Center(body.0)),
+        PlaceEntry { site: Some(entry), .. } => site(entry, notes),
+        PlaceEntry { orbit: Some(entry), .. } => orbit(entry, notes),
+        _ => None,
+    }
 }
 
 fn site(At { value: entry, position }: &At<SiteEntry>, notes: &mut Notes) -> Option<Place> {
