@@ -1,7 +1,8 @@
 //! What space does to a link: how long light is under way, when the ends see each other, which bits arrive wrong.
 //!
 //! A [`Geometry`] is the solar system of one run. It answers for [`Place`]s: centres of bodies, [`Site`]s that turn with them,
-//! [`Orbit`]s about them. [`LightTime`] and [`BitErrors`] are what a channel holds.
+//! [`Orbit`]s about them. [`LightTime`], [`Rate`] and [`Errors`] are what a channel holds;
+//! [`radio`] works out what rate and which errors a link has.
 //!
 //! ```
 //! use farlink_channel_models::{Body, Geometry, Orbit, Place, Site, Visibility};
@@ -52,24 +53,29 @@
 //! limb, 0.05″ at worst in the epochs above) and its delay there (0.12 ms near conjunction), the offset of the giant planets
 //! from their systems' barycentres (up to 300 km), and for orbits everything but the secular part of J2.
 
-mod bit_errors;
 mod body;
 mod contacts;
 mod earth;
 mod ephemeris;
+pub mod errors;
 mod geometry;
 mod light_time;
 mod pieces;
 mod place;
+pub mod radio;
+mod rate;
 mod rotation;
+mod series;
 mod timescale;
 mod vector;
 mod visibility;
 
-pub use bit_errors::BitErrors;
 pub use body::Body;
 pub use contacts::Interval;
+pub use errors::Errors;
 pub use geometry::{Geometry, SPEED_OF_LIGHT_KM_S};
 pub use light_time::LightTime;
 pub use place::{Orbit, Place, PlaceError, SecularRates, Site};
+pub use rate::{Rate, RateError, Sending};
+pub use series::{Cell, Series, SeriesError};
 pub use visibility::Visibility;

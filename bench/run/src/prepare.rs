@@ -6,7 +6,7 @@ use std::io;
 use std::path::PathBuf;
 
 use bytes::Bytes;
-use farlink_channel_models::BitErrors;
+use farlink_channel_models::{Errors, Rate};
 use farlink_engine::bp::{self, Registration, Transmission};
 use farlink_engine::ltp::PeerConfig;
 use farlink_engine::routing::{EidPattern, StaticRoute};
@@ -229,11 +229,11 @@ fn channel(scenario: &Scenario, index: usize, plan: &ChannelPlan, name: &str) ->
     let link = &scenario.links[plan.link];
     Channel::new(ChannelConfig {
         id: ChannelId(index as u16),
-        rate: BitRate::from_bps(plan.rate_bps).expect("a checked scenario has no rate of zero"),
+        rate: Rate::constant(BitRate::from_bps(plan.rate_bps).expect("a checked scenario has no rate of zero")),
         overhead_bits: link.frame_overhead.bytes() * 8,
         contacts: Contacts::During(plan.contacts.clone()),
         light_time: plan.light_time.clone(),
-        errors: BitErrors::independent(plan.ber, derive_seed(scenario.seed, &format!("bit errors of {name}"))),
+        errors: Errors::independent(plan.ber, derive_seed(scenario.seed, &format!("bit errors of {name}"))),
         damaged: match link.damaged {
             DamagedFrames::Drop => Damaged::Drop,
             DamagedFrames::Deliver => Damaged::Deliver,
