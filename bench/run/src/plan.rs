@@ -109,7 +109,11 @@ fn plan_channel(
         }
         Path::Geometry { elevation_mask_deg, occulted_by } => match (at(channel.from), at(channel.to)) {
             (Some(from), Some(to)) => {
-                let rules = Visibility { elevation_mask_deg: *elevation_mask_deg, occulters: occulted_by.clone() };
+                let rules = Visibility {
+                    elevation_mask_deg: *elevation_mask_deg,
+                    occulters: occulted_by.clone(),
+                    ..Visibility::default()
+                };
                 let contacts = geometry.contacts(&from, &to, &rules, Instant::ZERO, end);
                 (contacts, LightTime::Geometric { geometry, from, to })
             }
