@@ -1,5 +1,6 @@
 //! Positions, light time and elevation.
 
+use std::f64::consts::TAU;
 use std::fmt;
 
 use farlink_units::{Duration, Instant};
@@ -7,10 +8,11 @@ use hifitime::Epoch;
 
 use crate::body::Body;
 use crate::ephemeris::Ephemeris;
-use crate::place::{Place, Site};
+use crate::path::{Located, Path};
+use crate::place::{NoPosition, Place, Site};
 use crate::rotation::Rotation;
 use crate::timescale::Clock;
-use crate::vector::Vector;
+use crate::vector::{Axes, Vector, fraction};
 
 /// The speed of light in km/s (exact).
 pub const SPEED_OF_LIGHT_KM_S: f64 = 299_792.458;
@@ -30,13 +32,6 @@ pub struct Geometry {
     rotation: Rotation,
 }
 
-/// A place at some instant: where it is and, for a site, which way is up.
-#[derive(Clone, Copy)]
-pub(crate) struct Located {
-    pub(crate) position: Vector,
-    pub(crate) up: Option<Vector>,
-}
-
 impl Geometry {
     /// A solar system in which `epoch` is what [`Instant::ZERO`] stands for. Instants count SI seconds from there, so a leap
     /// second inside the run is a second like any other.
@@ -50,15 +45,33 @@ impl Geometry {
     }
 
     /// Where `place` is at `at`: km from the barycentre of the solar system, on ICRF axes.
-    pub fn position_km(&self, place: &Place, at: Instant) -> [f64; 3] {
-        self.locate(place, at).position.0
+    ///
+    /// # Errors
+    /// An ephemeris that does not reach `at`.
+    pub fn position_km(&self, place: &Place, at: Instant) -> Result<[f64; 3], NoPosition> {
+        let path = Path::new(place);
+        self.locate(&path, at).map(|l| l.position.0).ok_or_else(|| self.no_position(&path, at))
+    }
+
+    /// How fast `place` moves at `at`: km/s against the barycentre of the solar system, on ICRF axes.
+    ///
+    /// # Errors
+    /// An ephemeris that does not reach `at`.
+    pub fn velocity_km_s(&self, place: &Place, at: Instant) -> Result<[f64; 3], NoPosition> {
+        let path = Path::new(place);
+        self.locate(&path, at).map(|l| self.velocity(&l, at).0).ok_or_else(|| self.no_position(&path, at))
     }
 
     /// How long light that leaves `from` at `emitted` is under way to `to`: the solution of
     /// |to(emitted + lt) − from(emitted)| = c lt, to the nanosecond.
-    pub fn light_time(&self, from: &Place, to: &Place, emitted: Instant) -> Duration {
-        let (seconds, _) = self.travel(self.locate(from, emitted).position, to, emitted, 1e-4);
-        Duration::from_secs_f64(seconds)
+    ///
+    /// # Errors
+    /// An ephemeris that does not reach the instant of emission, or that of arrival.
+    pub fn light_time(&self, from: &Place, to: &Place, emitted: Instant) -> Result<Duration, NoPosition> {
+        let (from, to) = (Path::new(from), Path::new(to));
+        let start = self.locate(&from, emitted).ok_or_else(|| self.no_position(&from, emitted))?;
+        let (seconds, _) = self.travel(start.position, &to, emitted, 1e-4)?;
+        Ok(Duration::from_secs_f64(seconds))
     }
 
     /// How far above the geodetic horizon of `site` an antenna sees the light that comes in at `received` and left `source_km`
@@ -68,9 +81,7 @@ impl Geometry {
     /// own motion is taken in (aberration, up to 0.006° for the Earth), refraction (up to 0.09° at 10°) and the bending of
     /// light by gravity (0.0005° at the Sun's limb) are not.
     pub fn elevation_deg(&self, site: &Site, source_km: [f64; 3], received: Instant) -> f64 {
-        let (position, up) = self.locate_site(site, received);
-        let way = position - Vector(source_km);
-        (-self.climb(site, position, up, way, received)).asin().to_degrees()
+        self.climb_deg(site, received, |position| position - Vector(source_km)) * -1.0
     }
 
     /// How far above the geodetic horizon of `site` an antenna must point at `emitted` for its light to get to
@@ -79,58 +90,85 @@ impl Geometry {
     /// `destination_km` is where the destination is when the light arrives: [`Geometry::position_km`] one light time later.
     /// What is taken in and what is not is as in [`Geometry::elevation_deg`].
     pub fn aim_elevation_deg(&self, site: &Site, destination_km: [f64; 3], emitted: Instant) -> f64 {
-        let (position, up) = self.locate_site(site, emitted);
-        let way = Vector(destination_km) - position;
-        self.climb(site, position, up, way, emitted).asin().to_degrees()
+        self.climb_deg(site, emitted, |position| Vector(destination_km) - position)
     }
 
-    /// The sine of the angle at which light that goes along `way` (barycentric, of any length) leaves the horizon of `site`,
-    /// as measured there; negative for light that comes in from above. `position` and `up` are the site's at `at`.
-    pub(crate) fn climb(&self, site: &Site, position: Vector, up: Vector, way: Vector, at: Instant) -> f64 {
-        // A difference over a second takes in the body's rotation. It is off by half a second's acceleration: 2e-5 km/s on the
-        // Earth, 1e-3 km/s on Jupiter, which turns a direction by 4e-9.
-        const STEP_S: f64 = 1.0;
-        let (later, _) = self.locate_site(site, at + Duration::from_secs_f64(STEP_S));
-        let velocity = (later - position) * (1.0 / (STEP_S * SPEED_OF_LIGHT_KM_S));
-        // `up` needs no such treatment: a horizon in motion is tilted by less than (v/c)², 1e-8 for the Earth.
-        up.dot((way * (1.0 / way.length())).seen_at(velocity)).clamp(-1.0, 1.0)
+    /// The angle in degrees at which light leaves the horizon of a site, for a way that is told from the site's position.
+    fn climb_deg(&self, site: &Site, at: Instant, way: impl FnOnce(Vector) -> Vector) -> f64 {
+        let place = Place::Site(site.clone());
+        // A site has a position and a horizon at every instant.
+        let Some(here) = self.locate(&Path::new(&place), at) else { return f64::NAN };
+        let Some(horizon) = here.horizon else { return f64::NAN };
+        let seen = seen_direction(way(here.position), self.velocity(&here, at));
+        horizon.axes.z.dot(seen).clamp(-1.0, 1.0).asin().to_degrees()
     }
 
     pub(crate) fn center(&self, body: Body, at: Instant) -> Vector {
         self.ephemeris.position_km(body, self.clock.tdb_ns(at))
     }
 
+    /// How fast the centre of a body moves, in km/s against the barycentre.
+    pub(crate) fn center_velocity(&self, body: Body, at: Instant) -> Vector {
+        // Over two minutes the difference is off by the third derivative, below 1e-8 km/s for every planet and the Moon.
+        const HALF: Duration = Duration::from_secs(60);
+        (self.center(body, at + HALF) - self.center(body, at - HALF)) * (0.5 / HALF.as_secs_f64())
+    }
+
+    /// The velocity in km/s against the barycentre of what was located at `at`.
+    pub(crate) fn velocity(&self, located: &Located, at: Instant) -> Vector {
+        match located.center {
+            Some(body) => self.center_velocity(body, at) + located.relative_velocity,
+            None => located.relative_velocity,
+        }
+    }
+
     pub(crate) fn pole(&self, body: Body, at: Instant) -> Vector {
         self.rotation.pole(body, self.clock.tdb_ns(at))
     }
 
-    fn locate_site(&self, site: &Site, at: Instant) -> (Vector, Vector) {
-        let tdb = self.clock.tdb_ns(at);
-        let axes = self.rotation.axes(site.body, tdb, || self.clock.earth_rotation_angle(at));
-        let (position, up) = site.body_fixed();
-        (self.ephemeris.position_km(site.body, tdb) + axes.outward(position), axes.outward(up))
+    /// The axes that turn with a body.
+    pub(crate) fn body_axes(&self, body: Body, at: Instant) -> Axes {
+        self.rotation.axes(body, self.clock.tdb_ns(at), || self.clock.earth_rotation_angle(at))
     }
 
-    pub(crate) fn locate(&self, place: &Place, at: Instant) -> Located {
-        match place {
-            Place::Center(body) => Located { position: self.center(*body, at), up: None },
-            Place::Orbit(orbit) => Located { position: self.center(orbit.body, at) + orbit.relative_km(at), up: None },
-            Place::Site(site) => {
-                let (position, up) = self.locate_site(site, at);
-                Located { position, up: Some(up) }
-            }
-        }
+    /// The axes of SGP4: true equator and mean equinox of date (TEME).
+    ///
+    /// In them the Earth is turned by the Greenwich mean sidereal time of 1982 (Aoki et al.; Vallado et al. 2006, AIAA
+    /// 2006-6753, appendix C). From the terrestrial origin, where the Earth rotation angle leads, that time leads back to TEME.
+    pub(crate) fn teme_axes(&self, at: Instant) -> Axes {
+        let tdb = self.clock.tdb_ns(at);
+        let days = self.clock.tt_ns(at) as f64 / 86_400e9;
+        self.rotation.axes(Body::Earth, tdb, || rotation_ahead_of_sidereal_time(days))
+    }
+
+    pub(crate) fn tt_ns(&self, at: Instant) -> i64 {
+        self.clock.tt_ns(at)
+    }
+
+    /// The instant that is `tt_ns` nanoseconds after J2000.
+    pub(crate) fn instant_at(&self, tt_ns: i64) -> Instant {
+        Instant::from_nanos(tt_ns.saturating_sub(self.clock.tt_ns(Instant::ZERO)))
     }
 
     /// The light time in seconds from `start`, left at `emitted`, to `to`; and `to` as the light arrives, up to `slack` seconds
     /// off (at most 1e-4). The light time itself is good to a tenth of a nanosecond either way.
-    pub(crate) fn travel(&self, start: Vector, to: &Place, emitted: Instant, slack: f64) -> (f64, Located) {
+    pub(crate) fn travel(
+        &self,
+        start: Vector,
+        to: &Path,
+        emitted: Instant,
+        slack: f64,
+    ) -> Result<(f64, Located), NoPosition> {
+        let find = |seconds: f64| {
+            let at = emitted + Duration::from_secs_f64(seconds);
+            self.locate(to, at).ok_or_else(|| self.no_position(to, at))
+        };
         // From the centre, which costs less than the place and is right to a tenth of a second.
         let mut guess = (self.center(to.body(), emitted) - start).length() / SPEED_OF_LIGHT_KM_S;
         let mut last: Option<(f64, f64)> = None;
         // Every round takes the error times v/c, 1e-4, and the secant another such factor; the bound only stops nonsense.
         for _ in 0..20 {
-            let there = self.locate(to, emitted + Duration::from_secs_f64(guess));
+            let there = find(guess)?;
             let rest = (there.position - start).length() / SPEED_OF_LIGHT_KM_S - guess;
             let step = match last {
                 Some((old_guess, old_rest)) if old_rest != rest => rest * (guess - old_guess) / (old_rest - rest),
@@ -141,11 +179,25 @@ impl Geometry {
             last = Some((guess, rest));
             guess += step;
             if step.abs() < enough || !step.is_finite() {
-                return (guess, there);
+                return Ok((guess, there));
             }
         }
-        (guess, self.locate(to, emitted + Duration::from_secs_f64(guess)))
+        find(guess).map(|there| (guess, there))
     }
+}
+
+/// How far the Earth rotation angle is ahead of the Greenwich mean sidereal time of 1982, in radians, `days` after J2000.
+///
+/// Both run with UT1, and the difference by three turns in a thousand years, so that UT1 need not be told from TT here.
+fn rotation_ahead_of_sidereal_time(days: f64) -> f64 {
+    let t = days / 36_525.0;
+    let sidereal_s = 67_310.548_41 + t * (8_640_184.812_866 + t * (0.093_104 - t * 6.2e-6));
+    TAU * fraction(0.779_057_273_264_0 + 0.002_737_811_911_354_48 * days - sidereal_s / 86_400.0)
+}
+
+/// The direction of light that goes along `way` (of any length) for one who moves at `velocity` km/s.
+pub(crate) fn seen_direction(way: Vector, velocity: Vector) -> Vector {
+    (way * (1.0 / way.length())).seen_at(velocity * (1.0 / SPEED_OF_LIGHT_KM_S))
 }
 
 impl fmt::Debug for Geometry {

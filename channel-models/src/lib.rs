@@ -22,13 +22,19 @@
 //!     mean_anomaly_deg: 0.0,
 //! });
 //!
-//! let lt = geometry.light_time(&orbiter, &goldstone, Instant::ZERO);
+//! let lt = geometry.light_time(&orbiter, &goldstone, Instant::ZERO)?;
 //! assert_eq!(lt.as_secs_f64().round(), 484.0);
 //!
-//! let rules = Visibility { elevation_mask_deg: 10.0, occulters: vec![Body::Mars, Body::Sun] };
+//! let rules =
+//!     Visibility { elevation_mask_deg: 10.0, occulters: vec![Body::Mars, Body::Sun], ..Visibility::default() };
 //! let day = Instant::ZERO + Duration::from_secs(86_400);
 //! let contacts = geometry.contacts(&orbiter, &goldstone, &rules, Instant::ZERO, day);
 //! assert!(contacts.len() > 3 && contacts.iter().all(|c| geometry.visible(&orbiter, &goldstone, &rules, c.start)));
+//!
+//! let sight = geometry.sight(&orbiter, &goldstone, &rules, contacts[0].start)?;
+//! assert!(sight.hidden_by.is_none() && sight.receiver.elevation_deg.unwrap() > 9.99);
+//! println!("{:.0} km, {:.3} km/s, {:.0} Hz at 8.4 GHz", sight.range_km, sight.range_rate_km_s, sight.doppler_hz(8.4e9));
+//! # Ok::<(), farlink_channel_models::NoPosition>(())
 //! ```
 //!
 //! # Time
@@ -59,23 +65,35 @@ mod earth;
 mod ephemeris;
 pub mod errors;
 mod geometry;
+mod guard;
 mod light_time;
+mod path;
 mod pieces;
 mod place;
 pub mod radio;
+mod range_table;
 mod rate;
+mod ray;
 mod rotation;
 mod series;
+mod sight;
+mod sunlight;
 mod timescale;
 mod vector;
 mod visibility;
 
 pub use body::Body;
-pub use contacts::Interval;
+pub use contacts::{ChannelContacts, Interval, Pair};
 pub use errors::Errors;
 pub use geometry::{Geometry, SPEED_OF_LIGHT_KM_S};
 pub use light_time::LightTime;
-pub use place::{Orbit, Place, PlaceError, SecularRates, Site};
+pub use place::{
+    CalendarError, EphemerisTable, NoPosition, OemError, OmmError, Orbit, Place, PlaceError, Satellite, SecularRates,
+    Site, TextError, TleError,
+};
+pub use range_table::{RangeTable, RangeTableError};
 pub use rate::{Rate, RateError, Sending};
 pub use series::{Cell, Series, SeriesError};
-pub use visibility::Visibility;
+pub use sight::{EndSight, Sight};
+pub use sunlight::Eclipses;
+pub use visibility::{Antenna, End, HorizonTable, KeepOut, Obstacle, RuleError, SunLimit, Visibility};

@@ -2,6 +2,8 @@
 
 use std::ops::{Add, Mul, Sub};
 
+use crate::place::Motion;
+
 /// What a number of turns is beyond whole ones, 0 … 1. A remainder would cost the more the larger the number is.
 pub(crate) fn fraction(turns: f64) -> f64 {
     turns - turns.floor()
@@ -18,6 +20,12 @@ impl Vector {
 
     pub(crate) fn length(self) -> f64 {
         self.dot(self).sqrt()
+    }
+
+    /// The angle to another vector in radians, 0 … π, well conditioned at both ends.
+    pub(crate) fn angle_to(self, o: Vector) -> f64 {
+        let (a, b) = (self * o.length(), o * self.length());
+        2.0 * (a - b).length().atan2((a + b).length())
     }
 
     /// The direction in which light goes for one who moves at `velocity` (in units of c), where `self` is its direction for
@@ -70,6 +78,11 @@ impl Axes {
     /// A vector of the inner frame, in the outer one.
     pub(crate) fn outward(&self, v: [f64; 3]) -> Vector {
         self.x * v[0] + self.y * v[1] + self.z * v[2]
+    }
+
+    /// A motion in the inner frame, which does not turn, in the outer one.
+    pub(crate) fn carry(&self, motion: Motion) -> Motion {
+        Motion { position: self.outward(motion.position.0), velocity: self.outward(motion.velocity.0) }
     }
 
     /// These axes turned by `angle` radians about their own z.

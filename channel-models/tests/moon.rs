@@ -22,7 +22,7 @@ fn share(contacts: &[Interval], of: Duration) -> f64 {
 fn the_near_side_sees_the_earth_and_the_far_side_never() {
     let geometry = geometry();
     let earth = Place::Center(Body::Earth);
-    let above = |degrees| Visibility { elevation_mask_deg: degrees, occulters: Vec::new() };
+    let above = |degrees| Visibility { elevation_mask_deg: degrees, occulters: Vec::new(), ..Visibility::default() };
     // Librations move the Earth by 8 degrees in longitude and 7 in latitude, so by 10.5 at most.
     let all = |place: &Place, degrees| {
         geometry.contacts(place, &earth, &above(degrees), Instant::ZERO, Instant::ZERO + MONTH)
@@ -53,7 +53,7 @@ fn the_moon_hides_its_orbiters() {
 
     let orbiter = Place::Orbit(orbiter);
     assert_eq!(orbiter.check(), Ok(()));
-    let rules = Visibility { elevation_mask_deg: 0.0, occulters: vec![Body::Moon] };
+    let rules = Visibility { elevation_mask_deg: 0.0, occulters: vec![Body::Moon], ..Visibility::default() };
     let contacts =
         geometry.contacts(&orbiter, &Place::Center(Body::Earth), &rules, Instant::ZERO, Instant::ZERO + MONTH);
     // Edge on, the Moon covers asin(R / a) / π of the orbit, 0.394; face on, nothing.
@@ -70,7 +70,7 @@ fn the_moon_passes_before_the_sun() {
     // The total eclipse of 2027-08-02 is greatest at 10:06:36 UT, at 25.5° N, 33.2° E (NASA, F. Espenak).
     let geometry = Geometry::new(Epoch::from_gregorian_utc_at_midnight(2027, 8, 2));
     let luxor = Place::Site(Site { body: Body::Earth, latitude_deg: 25.5, longitude_deg: 33.2, altitude_km: 0.0 });
-    let rules = Visibility { elevation_mask_deg: 0.0, occulters: vec![Body::Moon] };
+    let rules = Visibility { elevation_mask_deg: 0.0, occulters: vec![Body::Moon], ..Visibility::default() };
     let sun = Place::Center(Body::Sun);
     let greatest = Instant::ZERO + Duration::from_secs(10 * 3600 + 6 * 60 + 36) - Duration::from_secs(499);
     assert!(!geometry.visible(&sun, &luxor, &rules, greatest));

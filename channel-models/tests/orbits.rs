@@ -34,7 +34,7 @@ fn length(a: [f64; 3]) -> f64 {
 /// Where an orbiter is against the centre of its body.
 fn relative(geometry: &Geometry, orbit: &Orbit, at: Instant) -> [f64; 3] {
     let place = Place::Orbit(orbit.clone());
-    minus(geometry.position_km(&place, at), geometry.position_km(&Place::Center(orbit.body), at))
+    minus(geometry.position_km(&place, at).unwrap(), geometry.position_km(&Place::Center(orbit.body), at).unwrap())
 }
 
 /// The instants at which an Earth orbiter rises through the equator.
@@ -124,7 +124,7 @@ fn a_stationary_orbiter_stands_over_its_site() {
     let orbiter = Place::Orbit(orbit);
     let distance = |hours: i64| {
         let at = Instant::ZERO + Duration::from_secs(3600 * hours);
-        length(minus(geometry.position_km(&orbiter, at), geometry.position_km(&site, at)))
+        length(minus(geometry.position_km(&orbiter, at).unwrap(), geometry.position_km(&site, at).unwrap()))
     };
     let spread = (0..100).map(|h| (distance(h) - distance(0)).abs()).fold(0.0, f64::max);
     println!("the distance from the site varies by {spread:.3} km in 100 h");
@@ -149,8 +149,11 @@ fn light_time_is_consistent_with_the_positions() {
         for to in &places {
             for hour in [0_i64, 7, 1000] {
                 let emitted = Instant::ZERO + Duration::from_secs(3600 * hour);
-                let lt = geometry.light_time(from, to, emitted);
-                let way = minus(geometry.position_km(to, emitted + lt), geometry.position_km(from, emitted));
+                let lt = geometry.light_time(from, to, emitted).unwrap();
+                let way = minus(
+                    geometry.position_km(to, emitted + lt).unwrap(),
+                    geometry.position_km(from, emitted).unwrap(),
+                );
                 worst = worst.max((length(way) / SPEED_OF_LIGHT_KM_S - lt.as_secs_f64()).abs());
             }
         }
@@ -166,7 +169,7 @@ fn the_light_time_of_a_channel_is_that_of_its_places() {
     let (from, to) = (Place::Center(Body::Earth), Place::Center(Body::Mars));
     let moving = LightTime::Geometric { geometry: geometry.clone(), from: from.clone(), to: to.clone() };
     let at = Instant::from_secs_f64(1234.5);
-    assert_eq!(moving.at(at), geometry.light_time(&from, &to, at));
+    assert_eq!(moving.at(at), geometry.light_time(&from, &to, at).unwrap());
     assert_eq!(LightTime::Constant(Duration::from_millis(7)).at(at), Duration::from_millis(7));
 }
 
@@ -179,7 +182,7 @@ fn mars_hides_a_low_orbiter_for_the_fraction_that_geometry_says() {
     let radius = 3796.19;
     let orbiter = Place::Orbit(circular(Body::Mars, radius, 0.0));
     let (mars, earth) = (Place::Center(Body::Mars), Place::Center(Body::Earth));
-    let rules = Visibility { elevation_mask_deg: 0.0, occulters: vec![Body::Mars] };
+    let rules = Visibility { elevation_mask_deg: 0.0, occulters: vec![Body::Mars], ..Visibility::default() };
     let end = Instant::ZERO + Duration::from_secs(86_400);
     let contacts = geometry.contacts(&orbiter, &earth, &rules, Instant::ZERO, end);
     assert!(contacts.len() > 10);
@@ -190,8 +193,8 @@ fn mars_hides_a_low_orbiter_for_the_fraction_that_geometry_says() {
     let hidden = 1.0 - seen / (last - first).as_secs_f64();
 
     let middle = first + Duration::from_nanos((last - first).as_nanos() / 2);
-    let lt = geometry.light_time(&mars, &earth, middle);
-    let way = minus(geometry.position_km(&earth, middle + lt), geometry.position_km(&mars, middle));
+    let lt = geometry.light_time(&mars, &earth, middle).unwrap();
+    let way = minus(geometry.position_km(&earth, middle + lt).unwrap(), geometry.position_km(&mars, middle).unwrap());
     // The pole of Mars at J2000 with the IAU's periodic terms, in degrees.
     let (ra, dec) = (317.681_1_f64.to_radians(), 52.886_4_f64.to_radians());
     let pole = [dec.cos() * ra.cos(), dec.cos() * ra.sin(), dec.sin()];

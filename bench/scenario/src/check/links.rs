@@ -233,7 +233,7 @@ fn geometry(
             }
         }
     }
-    Some(Path::Geometry(Visibility { elevation_mask_deg: mask?, occulters: occulted_by? }))
+    Some(Path::Geometry(Visibility { elevation_mask_deg: mask?, occulters: occulted_by?, ..Visibility::default() }))
 }
 
 /// The place of a node at the end of a link that follows geometry.

@@ -1,0 +1,170 @@
+//! Places made ready for many questions.
+
+use farlink_units::Instant;
+
+use crate::body::Body;
+use crate::geometry::Geometry;
+use crate::place::{
+    EphemerisTable, FixedSite, Limits, Motion, MovingOrbit, NoPosition, Place, Satellite, TableFrame, carry, epoch_at,
+};
+use crate::vector::{Axes, Vector};
+
+/// A place with what does not depend on time worked out.
+pub(crate) enum Path<'a> {
+    Center(Body),
+    Site(FixedSite),
+    Orbit(MovingOrbit),
+    Satellite(&'a Satellite),
+    Table(&'a EphemerisTable),
+}
+
+/// A place at some instant.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Located {
+    /// Against the barycentre of the solar system, in km on ICRF axes.
+    pub(crate) position: Vector,
+    /// What it moves with; None is the barycentre.
+    pub(crate) center: Option<Body>,
+    /// Against the centre of `center`, in km/s.
+    pub(crate) relative_velocity: Vector,
+    /// For a site: which way is east, north and up.
+    pub(crate) horizon: Option<Horizon>,
+}
+
+/// The horizon of a site.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Horizon {
+    /// East, north and up.
+    pub(crate) axes: Axes,
+    /// How `up` changes in a second.
+    pub(crate) up_rate: Vector,
+    /// How fast the body turns, in radians per second.
+    pub(crate) turn: f64,
+}
+
+impl<'a> Path<'a> {
+    pub(crate) fn new(place: &'a Place) -> Path<'a> {
+        match place {
+            Place::Center(body) => Path::Center(*body),
+            Place::Site(site) => Path::Site(FixedSite::new(site)),
+            Place::Orbit(orbit) => Path::Orbit(MovingOrbit::new(orbit)),
+            Place::Satellite(satellite) => Path::Satellite(satellite),
+            Place::Table(table) => Path::Table(table),
+        }
+    }
+
+    /// The body from whose centre a first guess of a light time is taken.
+    pub(crate) fn body(&self) -> Body {
+        match self {
+            Path::Center(body) => *body,
+            Path::Site(site) => site.body,
+            Path::Orbit(orbit) => orbit.body,
+            Path::Satellite(_) => Body::Earth,
+            Path::Table(table) => table.body(),
+        }
+    }
+
+    /// The body that never hides this place: that whose centre it is, or on which it stands.
+    pub(crate) fn exempt(&self) -> Option<Body> {
+        match self {
+            Path::Center(body) => Some(*body),
+            Path::Site(site) => Some(site.body),
+            Path::Orbit(_) | Path::Satellite(_) | Path::Table(_) => None,
+        }
+    }
+
+    /// Where the path has positions, TT nanoseconds since J2000; None is always.
+    pub(crate) fn spans(&self) -> Option<Vec<(i64, i64)>> {
+        match self {
+            Path::Center(_) | Path::Site(_) | Path::Orbit(_) => None,
+            Path::Satellite(satellite) => Some(vec![satellite.span_tt_ns()]),
+            Path::Table(table) => Some(table.spans_tt_ns()),
+        }
+    }
+
+    /// Where bounds on the motion change, TT nanoseconds since J2000, in order, between `start` and `end`.
+    pub(crate) fn seams(&self, start: i64, end: i64) -> Vec<i64> {
+        match self {
+            Path::Table(table) => table.seams(start, end),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Bounds on the motion against its centre between two seams, TT nanoseconds since J2000.
+    pub(crate) fn limits(&self, start: i64, end: i64) -> Limits {
+        match self {
+            Path::Center(_) => Limits { speed: 0.0, acceleration: 0.0 },
+            Path::Site(site) => site.limits(),
+            Path::Orbit(orbit) => orbit.limits(),
+            Path::Satellite(satellite) => satellite.limits(),
+            Path::Table(table) => table.limits(start, end),
+        }
+    }
+}
+
+impl Geometry {
+    /// Where `path` is; None where it has no position.
+    pub(crate) fn locate(&self, path: &Path, at: Instant) -> Option<Located> {
+        let body = path.body();
+        let about = |center: Option<Body>, motion: Motion, horizon: Option<Horizon>| Located {
+            position: center.map_or(motion.position, |body| self.center(body, at) + motion.position),
+            center,
+            relative_velocity: motion.velocity,
+            horizon,
+        };
+        Some(match path {
+            Path::Center(_) => about(Some(body), Motion::REST, None),
+            Path::Orbit(orbit) => about(Some(body), orbit.motion(at), None),
+            Path::Site(site) => {
+                let axes = self.body_axes(body, at);
+                about(Some(body), site.motion(&axes), Some(site.horizon(&axes)))
+            }
+            Path::Satellite(satellite) => {
+                let tt = self.tt_ns(at);
+                let (first, last) = satellite.span_tt_ns();
+                if tt < first || last < tt {
+                    return None;
+                }
+                let (position, velocity) = satellite.teme(tt).ok()?;
+                let axes = self.teme_axes(at);
+                about(
+                    Some(Body::Earth),
+                    axes.carry(Motion { position: Vector(position), velocity: Vector(velocity) }),
+                    None,
+                )
+            }
+            Path::Table(table) => {
+                let segment = table.segment(self.tt_ns(at))?;
+                let motion = segment.motion(self.tt_ns(at));
+                let motion = match segment.frame {
+                    TableFrame::Inertial => motion,
+                    TableFrame::Teme => self.teme_axes(at).carry(motion),
+                    TableFrame::EarthFixed => carry(Body::Earth, &self.body_axes(Body::Earth, at), motion),
+                };
+                about(segment.center, motion, None)
+            }
+        })
+    }
+
+    /// Why `path` has no position at an instant at which [`Geometry::locate`] finds none.
+    pub(crate) fn no_position(&self, path: &Path, at: Instant) -> NoPosition {
+        let tt = self.tt_ns(at);
+        let outside = |name: &str, spans: &[(i64, i64)]| NoPosition::OutsideSpan {
+            name: name.to_owned(),
+            at: epoch_at(tt),
+            start: epoch_at(spans.first().map_or(tt, |s| s.0)),
+            end: epoch_at(spans.last().map_or(tt, |s| s.1)),
+        };
+        match path {
+            Path::Satellite(satellite) => match satellite.teme(tt) {
+                Err(why) => NoPosition::NoOrbit { name: satellite.name().to_owned(), at: epoch_at(tt), why },
+                Ok(_) => outside(satellite.name(), &[satellite.span_tt_ns()]),
+            },
+            Path::Table(table) => outside(table.name(), &table.spans_tt_ns()),
+            // These always have one.
+            Path::Center(body) => outside(body.name(), &[]),
+            Path::Site(site) => outside(site.body.name(), &[]),
+            Path::Orbit(orbit) => outside(orbit.body.name(), &[]),
+        }
+    }
+}
