@@ -1,7 +1,8 @@
 //! What space does to a link: how long light is under way, when the ends see each other, which bits arrive wrong.
 //!
 //! A [`Geometry`] is the solar system of one run. It answers for [`Place`]s: centres of bodies, [`Site`]s that turn with them,
-//! [`Orbit`]s about them. [`LightTime`] and [`BitErrors`] are what a channel holds.
+//! [`Orbit`]s about them. [`LightTime`] and [`BitErrors`] are what a channel holds. What distance and loss do to protocols is in
+//! [`acknowledgeable`], [`tcp_throughput_bound_bps`], [`end_to_end_retransmissions`] and [`hop_by_hop_retransmissions`].
 //!
 //! ```
 //! use farlink_channel_models::{Body, Geometry, Orbit, Place, Site, Visibility};
@@ -52,6 +53,7 @@
 //! limb, 0.05″ at worst in the epochs above) and its delay there (0.12 ms near conjunction), the offset of the giant planets
 //! from their systems' barycentres (up to 300 km), and for orbits everything but the secular part of J2.
 
+mod acknowledgeable;
 mod bit_errors;
 mod body;
 mod contacts;
@@ -61,15 +63,20 @@ mod geometry;
 mod light_time;
 mod pieces;
 mod place;
+mod retransmission;
 mod rotation;
+mod tcp_bound;
 mod timescale;
 mod vector;
 mod visibility;
 
+pub use acknowledgeable::{acknowledgeable, arrivals};
 pub use bit_errors::BitErrors;
 pub use body::Body;
 pub use contacts::Interval;
 pub use geometry::{Geometry, SPEED_OF_LIGHT_KM_S};
 pub use light_time::LightTime;
 pub use place::{Orbit, Place, PlaceError, SecularRates, Site};
+pub use retransmission::{delivery_probability, end_to_end_retransmissions, hop_by_hop_retransmissions};
+pub use tcp_bound::{CongestionAvoidance, tcp_throughput_bound_bps};
 pub use visibility::Visibility;
