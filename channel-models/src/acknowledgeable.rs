@@ -25,7 +25,7 @@ pub fn arrivals(sent: Interval, light_time: &LightTime) -> Interval {
 /// use farlink_units::{Duration, Instant};
 ///
 /// // Heard four minutes later, by a station that stops transmitting after an hour.
-/// let minute = |m| Instant::ZERO + Duration::from_secs(60 * m);
+/// let minute = |m: i64| Instant::ZERO + Duration::from_secs(60 * m);
 /// let hour = Interval { start: minute(0), end: minute(60) };
 /// let light_time = LightTime::Constant(Duration::from_secs(240));
 /// assert_eq!(acknowledgeable(hour, &light_time, hour, Duration::ZERO).unwrap().end, minute(56));

@@ -45,7 +45,7 @@
 //!     let contacts = shell.contacts(link, &rules, Instant::ZERO, day)?;
 //!     match link.relation {
 //!         Relation::SamePlane => assert_eq!(contacts.len(), 1),
-//!         _ => assert!((30..=31).contains(&contacts.len())),
+//!         _ => assert!((31..=32).contains(&contacts.len())), // 15 revolutions
 //!     }
 //! }
 //! # Ok::<(), Box<dyn std::error::Error>>(())

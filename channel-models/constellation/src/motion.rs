@@ -15,7 +15,8 @@ use farlink_units::Instant;
 
 use crate::shell::{NoSuchSlot, Shell, Slot};
 
-/// On which side of its flight a satellite sees another. Up is away from the body.
+/// On which side of its orbital plane a satellite sees another, looking ahead with up away from the body. (Its velocity leans
+/// out of that plane by the drift of the node, less than 0.1°.)
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Side {
     /// To the left: westwards for one that rises on a prograde orbit.

@@ -37,7 +37,7 @@ pub struct Neighbours {
 /// Which neighbours are linked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Mesh {
-    /// Four links each: front, back, and the nearer in phase on either side.
+    /// Four links each: front, back, and of the two on either side the one that stays nearer.
     PlusGrid,
     /// Six links each: all that [`Neighbours`] has.
     AllAdjacent,
@@ -95,9 +95,10 @@ impl Shell {
     pub fn links(&self, mesh: Mesh) -> Vec<Link> {
         let mut seen = BTreeSet::new();
         let mut links = Vec::new();
+        let ahead = self.level_is_nearer();
         for from in self.slots() {
             let front = (self.walker().satellites_per_plane > 1).then(|| self.along(from, 1));
-            for to in front.into_iter().chain(self.linked_to_the_right(from, mesh)) {
+            for to in front.into_iter().chain(self.linked_to_the_right(from, mesh, ahead)) {
                 // With two satellites in a plane, or two planes, one pair can be met from both ends.
                 if from != to && seen.insert((from.min(to), from.max(to))) {
                     let relation = if from.plane == to.plane { Relation::SamePlane } else { Relation::AdjacentPlane };
@@ -124,15 +125,21 @@ impl Shell {
         (0..satellites).flat_map(|from| (0..satellites).map(move |to| pair(from, to))).collect()
     }
 
-    fn linked_to_the_right(&self, from: Slot, mesh: Mesh) -> Vec<Slot> {
+    fn linked_to_the_right(&self, from: Slot, mesh: Mesh, level_is_nearer: bool) -> Vec<Slot> {
         let Some(level) = self.right_of(from) else { return Vec::new() };
         let behind = self.along(level, -1);
         match mesh {
             Mesh::AllAdjacent => vec![level, behind],
-            // One plane further on, satellites are F/P of their distance ahead: past a half the one behind is nearer.
-            Mesh::PlusGrid if 2 * self.walker().phasing <= self.walker().planes => vec![level],
+            Mesh::PlusGrid if level_is_nearer => vec![level],
             Mesh::PlusGrid => vec![behind],
         }
+    }
+
+    /// Whether of the two to the right the one level or ahead stays nearer than the one behind: the same all over the shell.
+    fn level_is_nearer(&self) -> bool {
+        let first = Slot { plane: 0, satellite: 0 };
+        let furthest = |other| self.motion(first, other).map_or(f64::INFINITY, |motion| motion.range_bounds_km().1);
+        self.right_of(first).is_none_or(|level| furthest(level) <= furthest(self.along(level, -1)))
     }
 
     /// The satellite `steps` further along the plane.
