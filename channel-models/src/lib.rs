@@ -2,7 +2,8 @@
 //!
 //! A [`Geometry`] is the solar system of one run. It answers for [`Place`]s: centres of bodies, [`Site`]s that turn with them,
 //! [`Orbit`]s about them. [`LightTime`], [`Rate`] and [`Errors`] are what a channel holds;
-//! [`radio`] works out what rate and which errors a link has.
+//! [`radio`] works out what rate and which errors a link has. What distance and loss do to protocols is in
+//! [`acknowledgeable()`], [`tcp_throughput_bound_bps`], [`end_to_end_retransmissions`] and [`hop_by_hop_retransmissions`].
 //!
 //! ```
 //! use farlink_channel_models::{Body, Geometry, Orbit, Place, Site, Visibility};
@@ -59,6 +60,7 @@
 //! limb, 0.05″ at worst in the epochs above) and its delay there (0.12 ms near conjunction), the offset of the giant planets
 //! from their systems' barycentres (up to 300 km), and for orbits everything but the secular part of J2.
 
+mod acknowledgeable;
 mod body;
 mod contacts;
 mod earth;
@@ -74,14 +76,17 @@ pub mod radio;
 mod range_table;
 mod rate;
 mod ray;
+mod retransmission;
 mod rotation;
 mod series;
 mod sight;
 mod sunlight;
+mod tcp_bound;
 mod timescale;
 mod vector;
 mod visibility;
 
+pub use acknowledgeable::{acknowledgeable, arrivals};
 pub use body::Body;
 pub use contacts::{ChannelContacts, Interval, Pair};
 pub use errors::Errors;
@@ -93,7 +98,9 @@ pub use place::{
 };
 pub use range_table::{RangeTable, RangeTableError};
 pub use rate::{Rate, RateError, Sending};
+pub use retransmission::{delivery_probability, end_to_end_retransmissions, hop_by_hop_retransmissions};
 pub use series::{Cell, Series, SeriesError};
 pub use sight::{EndSight, Sight};
 pub use sunlight::Eclipses;
+pub use tcp_bound::{CongestionAvoidance, tcp_throughput_bound_bps};
 pub use visibility::{Antenna, End, HorizonTable, KeepOut, Obstacle, RuleError, SunLimit, Visibility};
