@@ -159,9 +159,18 @@ impl Geometry {
         emitted: Instant,
         slack: f64,
     ) -> Result<(f64, Located), NoPosition> {
+        // A guess may lie outside an ephemeris that holds the answer; there its nearest end serves.
         let find = |seconds: f64| {
             let at = emitted + Duration::from_secs_f64(seconds);
-            self.locate(to, at).ok_or_else(|| self.no_position(to, at))
+            let tt = self.tt_ns(at);
+            let near = to.nearest(tt);
+            let near = if near == tt { at } else { self.instant_at(near) };
+            self.locate(to, near).ok_or_else(|| self.no_position(to, at))
+        };
+        let arrived = |seconds: f64, there: Located| {
+            let at = emitted + Duration::from_secs_f64(seconds);
+            let tt = self.tt_ns(at);
+            if to.nearest(tt) == tt { Ok((seconds, there)) } else { Err(self.no_position(to, at)) }
         };
         // From the centre, which costs less than the place and is right to a tenth of a second.
         let mut guess = (self.center(to.body(), emitted) - start).length() / SPEED_OF_LIGHT_KM_S;
@@ -179,10 +188,10 @@ impl Geometry {
             last = Some((guess, rest));
             guess += step;
             if step.abs() < enough || !step.is_finite() {
-                return Ok((guess, there));
+                return arrived(guess, there);
             }
         }
-        find(guess).map(|there| (guess, there))
+        arrived(guess, find(guess)?)
     }
 }
 

@@ -82,6 +82,18 @@ impl<'a> Path<'a> {
         }
     }
 
+    /// The nearest instant to `tt_ns` in the spans of the path: `tt_ns` itself if that is inside.
+    pub(crate) fn nearest(&self, tt_ns: i64) -> i64 {
+        match self {
+            Path::Center(_) | Path::Site(_) | Path::Orbit(_) => tt_ns,
+            Path::Satellite(satellite) => {
+                let (first, last) = satellite.span_tt_ns();
+                tt_ns.clamp(first, last)
+            }
+            Path::Table(table) => table.nearest(tt_ns),
+        }
+    }
+
     /// Where bounds on the motion change, TT nanoseconds since J2000, in order, between `start` and `end`.
     pub(crate) fn seams(&self, start: i64, end: i64) -> Vec<i64> {
         match self {

@@ -46,6 +46,7 @@ impl Way {
                 at: self.emitted,
                 here: &self.start,
                 velocity: self.start_velocity,
+                sense: 1.0,
                 line: self.line,
                 line_rate: self.end_velocity - self.start_velocity,
             },
@@ -53,6 +54,7 @@ impl Way {
                 at: self.received,
                 here: &self.end,
                 velocity: self.end_velocity,
+                sense: -1.0,
                 line: self.line * -1.0,
                 line_rate: self.start_velocity - self.end_velocity,
             },
@@ -65,6 +67,8 @@ struct EndOfWay<'a> {
     at: Instant,
     here: &'a Located,
     velocity: Vector,
+    /// 1 where light goes along `line`, −1 where it comes in against it.
+    sense: f64,
     line: Vector,
     line_rate: Vector,
 }
@@ -72,8 +76,7 @@ struct EndOfWay<'a> {
 impl EndOfWay<'_> {
     /// Where the antenna points.
     fn pointing(&self) -> Vector {
-        // Light comes in along the line reversed; how it is seen there turns about the same way.
-        seen_direction(self.line, self.velocity)
+        seen_direction(self.line * self.sense, self.velocity) * self.sense
     }
 }
 

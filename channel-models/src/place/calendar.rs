@@ -1,6 +1,6 @@
 //! Calendar times as CCSDS files write them.
 
-use hifitime::{Epoch, TimeScale};
+use hifitime::{Epoch, TimeScale, Unit};
 use thiserror::Error;
 
 use crate::place::text::shown;
@@ -78,14 +78,26 @@ fn fields(text: &str) -> Option<Written> {
 
 impl Written {
     fn epoch(&self, scale: TimeScale) -> Option<Epoch> {
-        // Only UTC has a sixty-first second, and only at the end of a day.
-        let longest = if scale == TimeScale::UTC && (self.hour, self.minute) == (23, 59) { 60 } else { 59 };
         let (month, day) = self.month_and_day()?;
-        if self.hour > 23 || self.minute > 59 || self.second > longest {
+        if self.hour > 23 || self.minute > 59 || self.second > 60 {
             return None;
         }
-        let [month, day, hour, minute, second] = [month, day, self.hour, self.minute, self.second].map(|n| n as u8);
-        Epoch::maybe_from_gregorian(self.year, month, day, hour, minute, second, self.nanos, scale).ok()
+        let [month, day, hour, minute] = [month, day, self.hour, self.minute].map(|n| n as u8);
+        let at = |second: u32| {
+            let second = second as u8;
+            Epoch::maybe_from_gregorian(self.year, month, day, hour, minute, second, self.nanos, scale).ok()
+        };
+        if self.second < 60 {
+            return at(self.second);
+        }
+        // Only some days of UTC have a sixty-first second, the last: then the next day begins two seconds after :59. Both in
+        // TAI, which counts it.
+        let before = at(59)?.to_time_scale(TimeScale::TAI);
+        let noon = Epoch::maybe_from_gregorian(self.year, month, day, 12, 0, 0, self.nanos, scale).ok()?;
+        let next_noon = (noon + Unit::Day * 1.0).to_time_scale(TimeScale::TAI);
+        let leap = scale == TimeScale::UTC && (self.hour, self.minute) == (23, 59);
+        let long = next_noon - before > Unit::Hour * 12.0 + Unit::Second * 1.5;
+        (leap && long).then_some(before + Unit::Second * 1.0)
     }
 
     fn month_and_day(&self) -> Option<(u32, u32)> {
@@ -150,6 +162,7 @@ mod tests {
             "2023-13-01T00:00:00",
             "2023-01-01T24:00:00",
             "2023-01-01T12:59:60",
+            "2023-12-31T23:59:60",
         ] {
             assert!(matches!(parse(text, TimeScale::UTC), Err(CalendarError::NotInCalendar { .. })), "{text}");
         }

@@ -133,6 +133,17 @@ impl EphemerisTable {
         self.0.segments[..next].last().filter(|s| tt_ns <= s.useable.1)
     }
 
+    /// The nearest instant that is useable.
+    pub(crate) fn nearest(&self, tt_ns: i64) -> i64 {
+        if self.segment(tt_ns).is_some() {
+            return tt_ns;
+        }
+        let next = self.0.segments.partition_point(|s| s.useable.0 <= tt_ns);
+        let before = self.0.segments[..next].last().map(|s| s.useable.1);
+        let after = self.0.segments.get(next).map(|s| s.useable.0);
+        [before, after].into_iter().flatten().min_by_key(|t| t.abs_diff(tt_ns)).unwrap_or(tt_ns)
+    }
+
     /// The segments whose useable spans meet `start` … `end`.
     fn segments_within(&self, start: i64, end: i64) -> impl Iterator<Item = &Segment> {
         self.0.segments.iter().filter(move |s| s.useable.0 <= end && start <= s.useable.1)
