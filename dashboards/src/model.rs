@@ -161,7 +161,7 @@ impl Model {
         if let Some(ChannelId(index)) = channel_of(&stamped.event) {
             let index = usize::from(index);
             if let (Some(channel), Some(info)) = (self.channels.get_mut(index), self.header.channels.get(index)) {
-                channel.apply(stamped, info.rate_bps);
+                channel.apply(stamped, info.rate_bps_at(stamped.at));
                 // The rest is told by the table of channels, and is too much for a log.
                 if matches!(
                     stamped.event,

@@ -32,6 +32,7 @@ fn header() -> Header {
             from: A,
             to: B,
             rate_bps: 1000,
+            rates: Vec::new(),
             ber: 0.0,
             contacts: vec![contact(0, 10), contact(50, 60)],
         }],

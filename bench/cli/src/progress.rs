@@ -42,7 +42,7 @@ impl Progress {
         let text = match &stamped.event {
             Event::ContactOpened { channel, until, light_time } => {
                 let info = &self.header.channels[usize::from(channel.0)];
-                let rate = BitRate::from_bps(info.rate_bps).map(|r| r.to_string()).unwrap_or_default();
+                let rate = BitRate::from_bps(info.rate_bps_at(stamped.at)).map(|r| r.to_string()).unwrap_or_default();
                 let light_time: Duration = (*light_time).into();
                 let until =
                     if *until < farlink_units::Instant::MAX { format!("until {until}") } else { "for good".into() };

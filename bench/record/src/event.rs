@@ -98,12 +98,34 @@ pub struct ChannelInfo {
     pub from: NodeId,
     /// Who receives.
     pub to: NodeId,
-    /// Data rate in bits per second.
+    /// Data rate in bits per second, the highest there is if it changes; 0 on a silent channel.
     pub rate_bps: u64,
+    /// The rates from instants on, if it changes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rates: Vec<RateInfo>,
     /// Bit error ratio.
     pub ber: f64,
     /// Every contact that the scenario gives this channel, as intervals at the transmitter.
     pub contacts: Vec<ContactInfo>,
+}
+
+/// A data rate from an instant on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RateInfo {
+    /// From when on.
+    pub from: Instant,
+    /// Bits per second; 0 is silence.
+    pub bps: u64,
+}
+
+impl ChannelInfo {
+    /// The data rate at an instant, in bits per second; 0 is silence.
+    pub fn rate_bps_at(&self, at: Instant) -> u64 {
+        match self.rates.partition_point(|rate| rate.from <= at).checked_sub(1) {
+            Some(index) => self.rates[index].bps,
+            None => self.rates.first().map_or(self.rate_bps, |rate| rate.bps),
+        }
+    }
 }
 
 /// An interval in which a channel carries.

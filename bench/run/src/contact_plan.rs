@@ -1,29 +1,33 @@
 //! The contact plan of a scenario.
 
-use farlink_channel_models::LightTime as Model;
+use farlink_channel_models::{Interval, LightTime as Model};
 use farlink_contact_plan::{Contact, ContactPlan, LightTime, NodeId, Rate, Steps};
 use farlink_scenario::Scenario;
 use farlink_units::{Duration, Instant, Ratio};
 
-use crate::plan::{ChannelPlan, plan};
+use crate::plan::{ChannelPlan, plan, spans};
+use crate::signal::SignalError;
 
 /// How far the light time of a plan may be from that of the model: 3 km of way. A pass in low orbit takes some forty pieces.
 const TOLERANCE: Duration = Duration::from_nanos(10_000);
 
 /// Who can send to whom in `scenario`, when, how fast and over what distance: what its channels do from the epoch to the end of
 /// the run. Nodes go by their node IDs.
-pub fn contact_plan(scenario: &Scenario) -> ContactPlan {
+///
+/// # Errors
+/// A link budget or an error process that cannot be worked out.
+pub fn contact_plan(scenario: &Scenario) -> Result<ContactPlan, SignalError> {
     let end = Instant::ZERO + scenario.duration;
-    let contacts = plan(scenario).iter().flat_map(|channel| contacts(scenario, channel, end)).collect();
+    let contacts = plan(scenario)?.iter().flat_map(|channel| contacts(scenario, channel, end)).collect();
     let mut plan = ContactPlan::new(Some(scenario.epoch), contacts);
     plan.nodes.extend(scenario.nodes.iter().map(|node| NodeId::ipn(node.node_number)));
-    plan
+    Ok(plan)
 }
 
 fn contacts(scenario: &Scenario, channel: &ChannelPlan, end: Instant) -> Vec<Contact> {
     let node = |index: usize| NodeId::ipn(scenario.nodes[index].node_number);
     let contact = |start: Instant, end: Instant| Contact {
-        rate: Steps::constant(Rate::Limited(channel.rate_bps)),
+        rate: steps(channel, start, end),
         light_time: match &channel.light_time {
             Model::Constant(light_time) => LightTime::constant(start, end, *light_time),
             model => LightTime::fit(start, end, TOLERANCE, |at| model.at(at)),
@@ -31,6 +35,25 @@ fn contacts(scenario: &Scenario, channel: &ChannelPlan, end: Instant) -> Vec<Con
         bit_error_rate: Ratio::new(channel.ber).map(Steps::constant),
         ..Contact::new(node(channel.from), node(channel.to), start, end)
     };
-    let within = channel.contacts.iter().map(|contact| (contact.start, contact.end.min(end)));
+    let carrying = channel.contacts.iter().flat_map(|contact| carrying(channel, contact));
+    let within = carrying.map(|contact| (contact.start, contact.end.min(end)));
     within.filter(|(start, end)| start < end).map(|(start, end)| contact(start, end)).collect()
+}
+
+/// The parts of a contact in which the channel has a rate, whichever.
+fn carrying(channel: &ChannelPlan, contact: &Interval) -> Vec<Interval> {
+    let mut parts: Vec<Interval> = Vec::new();
+    for (span, _) in spans(&channel.rate, contact) {
+        match parts.last_mut() {
+            Some(part) if part.end == span.start => part.end = span.end,
+            _ => parts.push(span),
+        }
+    }
+    parts
+}
+
+fn steps(channel: &ChannelPlan, start: Instant, end: Instant) -> Steps<Rate> {
+    let mut rates = spans(&channel.rate, &Interval { start, end }).into_iter();
+    let first = rates.next().map_or(Rate::Limited(0), |(_, bps)| Rate::Limited(bps));
+    Steps { first, changes: rates.map(|(span, bps)| (span.start, Rate::Limited(bps))).collect() }
 }

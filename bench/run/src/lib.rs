@@ -11,9 +11,11 @@ mod folder;
 mod plan;
 mod prepare;
 mod run;
+mod signal;
 mod verdicts;
 
 pub use contact_plan::contact_plan;
 pub use folder::{FolderError, RunFolder};
 pub use prepare::{PrepareError, Prepared, prepare};
 pub use run::{ClockKind, Finished, RunError};
+pub use signal::SignalError;

@@ -1,12 +1,15 @@
-//! Contacts and light times of every channel, and what the nodes know of them.
+//! What every channel does over the run: contacts, light time, rate, errors; and what the nodes know of it.
 
 use std::sync::Arc;
 use std::thread;
 
-use farlink_channel_models::{Geometry, Interval, LightTime};
+use farlink_channel_models::errors::ErrorModel;
+use farlink_channel_models::{Geometry, Interval, LightTime, Rate};
 use farlink_engine::schedule::{Schedule, Window};
-use farlink_scenario::{Path, Scenario};
+use farlink_scenario::{Channel, Distance, Path, RateSource, Scenario};
 use farlink_units::{Duration, Instant};
+
+use crate::signal::{Signal, SignalError};
 
 /// How far apart the light times lie that a node knows in advance. Between them it interpolates; in low orbit the error of
 /// that stays below 10 µs.
@@ -18,8 +21,10 @@ pub(crate) struct ChannelPlan {
     pub(crate) from: usize,
     pub(crate) to: usize,
     pub(crate) link: usize,
-    pub(crate) rate_bps: u64,
+    pub(crate) rate: Rate,
+    /// Bit error ratio of the independent flips.
     pub(crate) ber: f64,
+    pub(crate) errors: Vec<ErrorModel>,
     pub(crate) contacts: Vec<Interval>,
     pub(crate) light_time: LightTime,
 }
@@ -27,10 +32,11 @@ pub(crate) struct ChannelPlan {
 impl ChannelPlan {
     /// What a node at either end knows of the channel.
     pub(crate) fn schedule(&self, end_of_run: Instant) -> Schedule {
-        let windows = self.contacts.iter().map(|contact| {
-            let last = contact.end.min(end_of_run);
+        let spans = self.contacts.iter().flat_map(|contact| spans(&self.rate, contact));
+        let windows = spans.map(|(span, rate_bps)| {
+            let last = span.end.min(end_of_run);
             let mut light_time = Vec::new();
-            let mut at = contact.start;
+            let mut at = span.start;
             while at < last {
                 light_time.push((at, self.light_time.at(at)));
                 if matches!(self.light_time, LightTime::Constant(_)) {
@@ -39,29 +45,49 @@ impl ChannelPlan {
                 at += KNOT_INTERVAL;
             }
             light_time.push((last, self.light_time.at(last)));
-            Window { start: contact.start, end: contact.end, rate_bps: self.rate_bps, light_time }
+            Window { start: span.start, end: span.end, rate_bps, light_time }
         });
         Schedule::new(windows.collect())
     }
+
+    /// The highest rate there is in a contact, in bits per second; 0 on a silent channel.
+    pub(crate) fn highest_rate_bps(&self) -> u64 {
+        let spans = self.contacts.iter().flat_map(|contact| spans(&self.rate, contact));
+        spans.map(|(_, bps)| bps).max().or_else(|| self.rate.at(Instant::ZERO).map(|rate| rate.bps())).unwrap_or(0)
+    }
+}
+
+/// The parts of a contact in which there is a rate, each with what it is in bits per second.
+pub(crate) fn spans(rate: &Rate, contact: &Interval) -> Vec<(Interval, u64)> {
+    let mut spans = Vec::new();
+    let mut start = contact.start;
+    while start < contact.end {
+        let end = rate.next_change(start).map_or(contact.end, |change| change.min(contact.end));
+        if let Some(rate) = rate.at(start) {
+            spans.push((Interval { start, end }, rate.bps()));
+        }
+        start = end;
+    }
+    spans
 }
 
 /// Plans every channel, each in a thread of its own: none depends on another, and the order of the result is that of the
 /// scenario.
-pub(crate) fn plan(scenario: &Scenario) -> Vec<ChannelPlan> {
+pub(crate) fn plan(scenario: &Scenario) -> Result<Vec<ChannelPlan>, SignalError> {
     let geometry = Arc::new(Geometry::new(scenario.epoch));
     let end = Instant::ZERO + scenario.duration;
     let directions: Vec<_> = scenario
         .links
         .iter()
         .enumerate()
-        .flat_map(|(index, link)| [(index, link.forward), (index, link.return_)])
+        .flat_map(|(index, link)| [(index, &link.forward), (index, &link.return_)])
         .collect();
     thread::scope(|scope| {
         let planned: Vec<_> = directions
             .into_iter()
             .map(|(link, channel)| {
                 let geometry = geometry.clone();
-                scope.spawn(move || plan_channel(scenario, link, &channel, geometry, end))
+                scope.spawn(move || plan_channel(scenario, link, channel, geometry, end))
             })
             .collect();
         planned.into_iter().map(|p| p.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
@@ -71,32 +97,54 @@ pub(crate) fn plan(scenario: &Scenario) -> Vec<ChannelPlan> {
 fn plan_channel(
     scenario: &Scenario,
     link: usize,
-    channel: &farlink_scenario::Channel,
+    channel: &Channel,
     geometry: Arc<Geometry>,
     end: Instant,
-) -> ChannelPlan {
-    let at = |node: usize| scenario.nodes[node].place.clone();
-    let (contacts, light_time) = match &scenario.links[link].path {
-        Path::Fixed { light_time, contacts } => {
-            let contacts = contacts.iter().map(|(start, end)| Interval { start: *start, end: *end }).collect();
-            (contacts, LightTime::Constant(*light_time))
+) -> Result<ChannelPlan, SignalError> {
+    let path = &scenario.links[link].path;
+    let (contacts, light_time, rules) = match path {
+        Path::Fixed { distance, contacts } => {
+            let contacts = contacts.iter().map(|(start, end)| Interval { start: *start, end: *end });
+            let light_time = match distance {
+                Distance::LightTime(light_time) => LightTime::Constant(*light_time),
+                Distance::Table(table) => LightTime::Table(table.clone()),
+            };
+            (contacts.collect(), light_time, None)
         }
-        Path::Geometry(rules) => match (at(channel.from), at(channel.to)) {
-            (Some(from), Some(to)) => {
-                let contacts = geometry.contacts(&from, &to, rules, Instant::ZERO, end);
-                (contacts, LightTime::Geometric { geometry, from, to })
+        Path::Geometry(rules) => {
+            let at = |node: usize| scenario.nodes[node].place.clone();
+            // The rules are those of the forward channel.
+            let backwards = channel.from != scenario.links[link].forward.from;
+            let rules = if backwards { rules.reversed() } else { rules.clone() };
+            match (at(channel.from), at(channel.to)) {
+                (Some(from), Some(to)) => {
+                    let contacts = geometry.contacts(&from, &to, &rules, Instant::ZERO, end);
+                    (contacts, LightTime::Geometric { geometry, from, to }, Some(rules))
+                }
+                // The scenario's check lets no such link through.
+                _ => unreachable!("a link that follows geometry has a place at both ends"),
             }
-            // The scenario's check lets no such link through.
-            _ => unreachable!("a link that follows geometry has a place at both ends"),
-        },
+        }
     };
-    ChannelPlan {
+    let signal = Signal { contacts: &contacts, light_time: &light_time, rules: rules.as_ref(), end };
+    let c_n0 = match &channel.radio {
+        Some(budget) => Some((budget, signal.c_n0_db_hz(budget)?)),
+        None => None,
+    };
+    let rate = match (&channel.rate, &c_n0) {
+        (RateSource::Given(rate), _) => rate.clone(),
+        (RateSource::Highest { of, margin_db }, Some((budget, c_n0))) => budget.rate_following(c_n0, of, *margin_db)?,
+        (RateSource::Highest { .. }, None) => unreachable!("a rate that follows the link budget has one"),
+    };
+    let errors = signal.errors(channel, c_n0.as_ref().map(|(budget, c_n0)| (*budget, c_n0)), &rate)?;
+    Ok(ChannelPlan {
         from: channel.from,
         to: channel.to,
         link,
-        rate_bps: channel.rate.bps(),
+        rate,
         ber: channel.ber.get(),
+        errors,
         contacts,
         light_time,
-    }
+    })
 }

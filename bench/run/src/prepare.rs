@@ -6,14 +6,14 @@ use std::io;
 use std::path::PathBuf;
 
 use bytes::Bytes;
-use farlink_channel_models::{Errors, Rate};
+use farlink_channel_models::Errors;
 use farlink_engine::bp::{self, Registration, Transmission};
 use farlink_engine::ltp::PeerConfig;
 use farlink_engine::routing::{EidPattern, StaticRoute};
 use farlink_link::{Bench, Channel, ChannelConfig, Contacts, Damaged};
 use farlink_nodes::builtin::{BuiltinNode, Config, Neighbour};
 use farlink_record::recording::hex;
-use farlink_record::{ChannelId, ChannelInfo, ContactInfo, Header, NodeId, NodeInfo, TrafficId, TrafficInfo};
+use farlink_record::{ChannelId, ChannelInfo, ContactInfo, Header, NodeId, NodeInfo, RateInfo, TrafficId, TrafficInfo};
 use farlink_scenario::{Content, DamagedFrames, Scenario};
 use farlink_units::{BitRate, Instant};
 use farlink_wire::bpv7::{BundleFlags, Eid};
@@ -23,6 +23,7 @@ use thiserror::Error;
 
 use crate::plan::{ChannelPlan, plan};
 use crate::run::ClockKind;
+use crate::signal::SignalError;
 
 /// Service number of the application at either end of the traffic.
 const APPLICATION: u64 = 1;
@@ -36,6 +37,9 @@ pub enum PrepareError {
     /// The scenario has no traffic.
     #[error("the scenario sends nothing: add `traffic:` with what is sent, or look at it with `farlink plan`")]
     NothingToSend,
+    /// The signal of a channel could not be worked out.
+    #[error(transparent)]
+    Signal(#[from] SignalError),
     /// A payload could not be read, although the check has found it.
     #[error("cannot read the payload {}: {source}", path.display())]
     Payload {
@@ -98,7 +102,7 @@ pub fn prepare(scenario: &Scenario, clock: ClockKind) -> Result<Prepared, Prepar
         return Err(PrepareError::NothingToSend);
     }
     let end = Instant::ZERO + scenario.duration;
-    let channels = plan(scenario);
+    let channels = plan(scenario)?;
     let sendings = sendings(scenario)?;
     let epoch_unix_nanos = unix_nanos(scenario.epoch);
     let header = header(scenario, clock, &channels, &sendings, end);
@@ -110,10 +114,10 @@ pub fn prepare(scenario: &Scenario, clock: ClockKind) -> Result<Prepared, Prepar
         .iter()
         .enumerate()
         .map(|(index, plan)| {
-            let channel = channel(scenario, index, plan, &header.channels[index].name);
-            (channel, NodeId(plan.from as u16), NodeId(plan.to as u16))
+            let channel = channel(scenario, index, plan, &header.channels[index].name)?;
+            Ok((channel, NodeId(plan.from as u16), NodeId(plan.to as u16)))
         })
-        .collect();
+        .collect::<Result<_, SignalError>>()?;
     Ok(Prepared { header, bench: Bench::new(nodes, coupled), sendings, end, clock, epoch_unix_nanos })
 }
 
@@ -213,7 +217,8 @@ fn header(
                 link: scenario.links[c.link].name.clone(),
                 from: NodeId(c.from as u16),
                 to: NodeId(c.to as u16),
-                rate_bps: c.rate_bps,
+                rate_bps: c.highest_rate_bps(),
+                rates: rates(c),
                 ber: c.ber,
                 contacts: c.contacts.iter().map(|i| ContactInfo { start: i.start, end: i.end.min(end) }).collect(),
             })
@@ -225,21 +230,32 @@ fn header(
     }
 }
 
-fn channel(scenario: &Scenario, index: usize, plan: &ChannelPlan, name: &str) -> Channel {
+/// The steps of a rate that changes; none of one that does not.
+fn rates(plan: &ChannelPlan) -> Vec<RateInfo> {
+    let bps = |rate: Option<BitRate>| rate.map_or(0, BitRate::bps);
+    let changes = plan.rate.changes().iter().map(|(at, rate)| RateInfo { from: *at, bps: bps(*rate) });
+    if plan.rate.changes().is_empty() {
+        return Vec::new();
+    }
+    std::iter::once(RateInfo { from: Instant::ZERO, bps: bps(plan.rate.at(Instant::ZERO)) }).chain(changes).collect()
+}
+
+fn channel(scenario: &Scenario, index: usize, plan: &ChannelPlan, name: &str) -> Result<Channel, SignalError> {
     let link = &scenario.links[plan.link];
-    Channel::new(ChannelConfig {
+    let errors = Errors::new(&plan.errors, derive_seed(scenario.seed, &format!("bit errors of {name}")))?;
+    Ok(Channel::new(ChannelConfig {
         id: ChannelId(index as u16),
-        rate: Rate::constant(BitRate::from_bps(plan.rate_bps).expect("a checked scenario has no rate of zero")),
+        rate: plan.rate.clone(),
         overhead_bits: link.frame_overhead.bytes() * 8,
         contacts: Contacts::During(plan.contacts.clone()),
         light_time: plan.light_time.clone(),
-        errors: Errors::independent(plan.ber, derive_seed(scenario.seed, &format!("bit errors of {name}"))),
+        errors,
         damaged: match link.damaged {
             DamagedFrames::Drop => Damaged::Drop,
             DamagedFrames::Deliver => Damaged::Deliver,
         },
         queue_bits: link.queue.bytes().saturating_mul(8),
-    })
+    }))
 }
 
 fn node(

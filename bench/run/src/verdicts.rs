@@ -175,6 +175,7 @@ mod tests {
             from: NodeId(0),
             to: NodeId(1),
             rate_bps: 1,
+            rates: Vec::new(),
             ber: 0.0,
             contacts: Vec::new(),
         };

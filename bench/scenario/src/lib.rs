@@ -17,6 +17,7 @@ mod empty;
 mod file;
 mod files;
 mod located;
+mod mixed;
 mod model;
 mod names;
 mod node_file;
@@ -29,7 +30,8 @@ mod values;
 mod words;
 
 pub use model::{
-    Channel, Content, DamagedFrames, Link, LtpSettings, NamedPlace, Node, Path, Scenario, SourceText, Traffic,
+    Channel, Coding, Content, DamagedFrames, Depth, Distance, Link, LtpSettings, NamedPlace, Node, Path, RateSource,
+    Scenario, Scintillation, SourceText, Traffic,
 };
 pub use node_file::{
     Aggregation, Deliver, Endpoint, Layer, Listener, LtpAuthentication, LtpCiphersuite, LtpNeighbour, Moment,
@@ -39,3 +41,4 @@ pub use node_file::{
 pub use problem::{FileError, FileWarnings, Position, Problem, ScenarioError, ScenarioWarnings};
 pub use read::{MAX_FILE_BYTES, Overrides, load, parse};
 pub use schema::{node_schema, schema};
+pub use values::parse_utc;

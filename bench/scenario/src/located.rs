@@ -11,8 +11,8 @@ use std::str::FromStr;
 
 use farlink_units::QuantityError;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
-use serde_yaml::{Location, Spanned};
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde_yaml::Location;
 
 use crate::names::{MAX_NAME, NAME_PATTERN};
 use crate::problem::Position;
@@ -85,9 +85,46 @@ impl From<Location> for Position {
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for At<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let spanned = Spanned::<T>::deserialize(deserializer)?;
-        // Where the text is, even if an alias pulls it in elsewhere: that is the place to edit.
-        Ok(At { value: spanned.value, position: spanned.defined.into() })
+        deserializer.deserialize_newtype_struct(SPANNED, Marked(PhantomData))
+    }
+}
+
+/// What asks the parser for a value with its locations.
+///
+/// The parser's own `Spanned` asks in the same way, but is made to read a `T` from buffers, too. That compiles each `T` three
+/// times over for every level that it is nested in: minutes, in a file of six levels.
+const SPANNED: &str = "__yaml_spanned";
+
+/// Takes a value with its locations from the parser.
+struct Marked<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for Marked<T> {
+    type Value = At<T>;
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value")
+    }
+    fn visit_newtype_struct<D: Deserializer<'de>>(self, deserializer: D) -> Result<At<T>, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<At<T>, A::Error> {
+        let (mut value, mut defined) = (None, None);
+        while let Some(key) = map.next_key::<String>()? {
+            match key.as_str() {
+                "value" => value = Some(map.next_value()?),
+                // Where the text is, even if an alias pulls it in elsewhere: that is the place to edit.
+                "defined" => defined = Some(map.next_value::<Location>()?),
+                "referenced" => {
+                    map.next_value::<Location>()?;
+                }
+                _ => {
+                    map.next_value::<IgnoredAny>()?;
+                }
+            }
+        }
+        match (value, defined) {
+            (Some(value), Some(defined)) => Ok(At { value, position: defined.into() }),
+            _ => Err(serde::de::Error::custom("the parser tells no location")),
+        }
     }
 }
 

@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use farlink_channel_models::{Place, Visibility};
+use farlink_channel_models::errors::{Band, Code, ErrorModel, Fading};
+use farlink_channel_models::radio::Budget;
+use farlink_channel_models::{HorizonTable, Place, RangeTable, Rate, Visibility};
 use farlink_units::{BitRate, Duration, Instant, Ratio, Size};
 use hifitime::Epoch;
 
@@ -76,6 +78,8 @@ pub struct NamedPlace {
     pub name: String,
     /// Where it is.
     pub place: Place,
+    /// The height of the land about it, at a site.
+    pub horizon: Option<HorizonTable>,
 }
 
 /// A link between two nodes: a channel in each direction.
@@ -100,16 +104,67 @@ pub struct Link {
 }
 
 /// One direction of a link.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Channel {
     /// The node that transmits, as an index into [`Scenario::nodes`].
     pub from: usize,
     /// The node that receives.
     pub to: usize,
     /// The rate at which frames are serialised.
-    pub rate: BitRate,
-    /// The probability that a bit is flipped, 0 … 0.5; flips are independent.
+    pub rate: RateSource,
+    /// The probability that a bit is flipped, 0 … 0.5; these flips are independent.
     pub ber: Ratio,
+    /// What else goes wrong, whatever the signal.
+    pub errors: Vec<ErrorModel>,
+    /// What decoding leaves of the errors of the signal.
+    pub coding: Option<Coding>,
+    /// The radio. Present where `rate` or `coding` follow it; then the path is [`Path::Geometry`] or has a range.
+    pub radio: Option<Budget>,
+}
+
+/// Where the rate of a channel comes from.
+#[derive(Clone, Debug, PartialEq)]
+pub enum RateSource {
+    /// The file.
+    Given(Rate),
+    /// The highest of these rates that the link budget holds.
+    Highest {
+        /// The rates to choose from.
+        of: Vec<BitRate>,
+        /// How far Eb/N0 must stay above what the decoder needs, in dB.
+        margin_db: f64,
+    },
+}
+
+/// A code, and how well its signal arrives.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Coding {
+    /// The code.
+    pub code: Code,
+    /// Eb/N0 at the decoder in dB; without it, what the link budget gives.
+    pub eb_n0_db: Option<f64>,
+    /// How the signal fades near the Sun.
+    pub scintillation: Option<Scintillation>,
+}
+
+/// Amplitude scintillation.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Scintillation {
+    /// How deep it is.
+    pub depth: Depth,
+    /// The law of the power.
+    pub fading: Fading,
+    /// The lag at which the correlation has fallen to 1/e.
+    pub correlation_time: Duration,
+}
+
+/// How deep a signal scintillates.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Depth {
+    /// By this index m, 0 … 1, at all times.
+    Index(f64),
+    /// By the index of this band at the angle between the Sun and the transmitter in the sky of the receiver.
+    Sun(Band),
 }
 
 /// What decides on contacts and light time.
@@ -119,12 +174,21 @@ pub enum Path {
     Geometry(Visibility),
     /// The file.
     Fixed {
-        /// The one-way light time.
-        light_time: Duration,
+        /// How far it is.
+        distance: Distance,
         /// When the link carries: start and end of each contact, in order, without overlap. A link that always carries has
         /// the one contact from [`Instant::ZERO`] to [`Instant::MAX`].
         contacts: Vec<(Instant, Instant)>,
     },
+}
+
+/// How far the ends of a link are from each other.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Distance {
+    /// This one-way light time.
+    LightTime(Duration),
+    /// What a table of ranges says.
+    Table(RangeTable),
 }
 
 /// What the receiver's link layer does with a frame in which bits have flipped.

@@ -1,6 +1,6 @@
 //! What checks note on their way through a file: a check that fails says so here and goes on.
 
-use crate::located::{At, Named, Text};
+use crate::located::{At, Named, Text, Wrong};
 use crate::names::{NAME_RULE, check_name, nearest, one_of};
 use crate::problem::{Position, Problem, START};
 
@@ -22,10 +22,15 @@ impl Notes {
 
     /// The value of a scalar.
     pub(crate) fn read<T: Clone>(&mut self, text: &Text<T>) -> Option<T> {
-        match &text.read {
+        self.result(&text.read, text.position)
+    }
+
+    /// What reading a scalar at `position` gave.
+    pub(crate) fn result<T: Clone>(&mut self, read: &Result<T, Wrong>, position: Position) -> Option<T> {
+        match read {
             Ok(value) => Some(value.clone()),
             Err(wrong) => {
-                let problem = Problem::at(text.position, &wrong.message);
+                let problem = Problem::at(position, &wrong.message);
                 self.errors.push(Problem { help: wrong.help.clone(), ..problem });
                 None
             }

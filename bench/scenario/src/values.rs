@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 use std::str::FromStr;
 
-use farlink_units::{Duration, Instant, QuantityError};
+use farlink_units::quantity::Decimal;
+use farlink_units::{BitRate, Duration, Instant, QuantityError};
 use hifitime::Epoch;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
@@ -58,6 +59,17 @@ impl JsonSchema for NodeId {
 /// A calendar time in UTC, written with a `Z`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Utc(pub Epoch);
+
+/// Reads a calendar time in UTC as the files write it, `2026-12-15T00:00:00Z`.
+///
+/// # Errors
+/// What is wrong with it, and how it is written.
+pub fn parse_utc(text: &str) -> Result<Epoch, String> {
+    text.parse::<Utc>().map(|utc| utc.0).map_err(|wrong| match wrong.help {
+        Some(help) => format!("{}; {help}", wrong.message),
+        None => wrong.message,
+    })
+}
 
 const UTC_EXAMPLE: &str = "2026-12-15T00:00:00Z";
 
@@ -162,6 +174,58 @@ impl JsonSchema for When {
             "anyOf": [Duration::json_schema(generator), Utc::json_schema(generator)],
             "examples": ["600 s", UTC_EXAMPLE],
         })
+    }
+}
+
+/// A data rate, or the word `none` for silence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct RateOrNone(pub Option<BitRate>);
+
+impl FromStr for RateOrNone {
+    type Err = Wrong;
+    fn from_str(text: &str) -> Result<Self, Wrong> {
+        if text == "none" {
+            return Ok(RateOrNone(None));
+        }
+        text.parse().map(|rate| RateOrNone(Some(rate))).map_err(|error: QuantityError| error.into())
+    }
+}
+
+impl JsonSchema for RateOrNone {
+    fn schema_name() -> Cow<'static, str> {
+        "RateOrNone".into()
+    }
+    fn inline_schema() -> bool {
+        true
+    }
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "anyOf": [BitRate::json_schema(generator), { "const": "none" }] })
+    }
+}
+
+/// A number without a unit, finite.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Number(pub f64);
+
+impl FromStr for Number {
+    type Err = Wrong;
+    fn from_str(text: &str) -> Result<Self, Wrong> {
+        let number = Decimal::parse(text).map(Decimal::to_f64).filter(|number| number.is_finite());
+        number.map(Number).ok_or_else(|| {
+            Wrong::new(format!("`{text}` is not a number"), "write it without a unit, as in `400` or `1e6`")
+        })
+    }
+}
+
+impl JsonSchema for Number {
+    fn schema_name() -> Cow<'static, str> {
+        "Number".into()
+    }
+    fn inline_schema() -> bool {
+        true
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "number"})
     }
 }
 

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::str::FromStr;
 
 use farlink_channel_models::Body;
+use farlink_channel_models::errors::{Band, Fading};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use crate::located::Wrong;
@@ -80,6 +81,42 @@ impl Word for DamagedFrames {
     const KIND: &'static str = "treatment of damaged frames";
     const WORDS: &'static [(&'static str, Result<Self, &'static str>)] =
         &[("drop", Ok(DamagedFrames::Drop)), ("deliver", Ok(DamagedFrames::Deliver))];
+}
+
+impl Word for Band {
+    const KIND: &'static str = "band";
+    const WORDS: &'static [(&'static str, Result<Self, &'static str>)] = &[("x", Ok(Band::X)), ("ka", Ok(Band::Ka))];
+}
+
+impl Word for Fading {
+    const KIND: &'static str = "law of fading";
+    const WORDS: &'static [(&'static str, Result<Self, &'static str>)] =
+        &[("rician", Ok(Fading::Rician)), ("log-normal", Ok(Fading::LogNormal))];
+}
+
+/// A code, apart from its interleaving.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum CodeName {
+    Uncoded,
+    Convolutional,
+    ReedSolomon,
+    Concatenated,
+    Ldpc1024,
+    Ldpc4096,
+    Turbo1784,
+}
+
+impl Word for CodeName {
+    const KIND: &'static str = "code";
+    const WORDS: &'static [(&'static str, Result<Self, &'static str>)] = &[
+        ("uncoded", Ok(CodeName::Uncoded)),
+        ("convolutional", Ok(CodeName::Convolutional)),
+        ("reed-solomon", Ok(CodeName::ReedSolomon)),
+        ("concatenated", Ok(CodeName::Concatenated)),
+        ("ldpc-1024", Ok(CodeName::Ldpc1024)),
+        ("ldpc-4096", Ok(CodeName::Ldpc4096)),
+        ("turbo-1784", Ok(CodeName::Turbo1784)),
+    ];
 }
 
 /// What runs a node.

@@ -2,11 +2,18 @@
 
 use std::path::{Path, PathBuf};
 
-use farlink_scenario::{Content, Overrides, Path as LinkPath, load};
-use farlink_units::Duration;
+use farlink_scenario::{Channel, Content, Overrides, Path as LinkPath, RateSource, load};
+use farlink_units::{Duration, Instant};
 
 fn scenarios() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/scenarios")
+}
+
+fn bps(channel: &Channel) -> u64 {
+    match &channel.rate {
+        RateSource::Given(rate) => rate.at(Instant::ZERO).map_or(0, |rate| rate.bps()),
+        RateSource::Highest { .. } => panic!("a given rate"),
+    }
 }
 
 #[test]
@@ -30,7 +37,7 @@ fn the_mars_relay_is_as_described() {
     assert_eq!(scenario.duration, Duration::from_secs(86_400));
     let names: Vec<_> = scenario.nodes.iter().map(|node| (node.name.as_str(), node.node_number)).collect();
     assert_eq!(names, [("lander", 10), ("orbiter", 20), ("station", 30)]);
-    let rates: Vec<_> = scenario.links.iter().map(|l| (l.forward.rate.bps(), l.return_.rate.bps())).collect();
+    let rates: Vec<_> = scenario.links.iter().map(|l| (bps(&l.forward), bps(&l.return_))).collect();
     assert_eq!(rates, [(2_000_000, 128_000), (256_000, 2000)]);
     assert!(scenario.links.iter().all(|link| matches!(link.path, LinkPath::Geometry(_))));
     let Content::File(image) = &scenario.traffic[0].content else { panic!("a file") };

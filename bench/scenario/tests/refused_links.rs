@@ -2,8 +2,8 @@
 
 mod support;
 
-use farlink_channel_models::{Orbit, Place, Site};
-use farlink_scenario::{DamagedFrames, Path};
+use farlink_channel_models::{Orbit, Place, Rate, Site};
+use farlink_scenario::{DamagedFrames, Distance, Path, RateSource};
 use farlink_units::{Duration, Instant, Size};
 use support::{Refusal as No, SOUND, edited, read, refuse, warn};
 
@@ -12,23 +12,27 @@ const CONTACTS: &str = "[{ start: 600 s, end: 1200 s }, { start: 2 h, end: 3 h }
 const RETURN: &str = "return: { from: orbiter, to: lander, rate: 128 kbit/s, ber: 1e-7 }";
 const VISIBILITY: &str = "visibility: { elevation_mask: 10 deg, occulted_by: [mars] }";
 
+fn constant(rate: &str) -> RateSource {
+    RateSource::Given(Rate::constant(rate.parse().unwrap()))
+}
+
 #[test]
 fn a_sound_link_is_resolved() {
     let scenario = read(SOUND).unwrap();
     let [near, far] = &scenario.links[..] else { panic!("two links") };
-    assert_eq!((near.forward.from, near.forward.to, near.forward.rate.bps()), (0, 1, 2_000_000));
+    assert_eq!((near.forward.from, near.forward.to, &near.forward.rate), (0, 1, &constant("2 Mbit/s")));
     assert_eq!(near.forward.ber.get(), 1e-6);
-    let back = near.return_;
-    assert_eq!((back.from, back.to, back.rate.bps(), back.ber.get()), (1, 0, 128_000, 1e-7));
+    let back = &near.return_;
+    assert_eq!((back.from, back.to, &back.rate, back.ber.get()), (1, 0, &constant("128 kbit/s"), 1e-7));
     let at = |secs| Instant::ZERO + Duration::from_secs(secs);
     let contacts = vec![(at(600), at(1200)), (at(7200), at(10_800))];
-    assert_eq!(near.path, Path::Fixed { light_time: Duration::from_millis(5), contacts });
+    assert_eq!(near.path, Path::Fixed { distance: Distance::LightTime(Duration::from_millis(5)), contacts });
     assert_eq!(
         (near.damaged, near.frame_overhead, near.queue),
         (DamagedFrames::Drop, Size::from_bytes(0), Size::from_bytes(262_144))
     );
     assert_eq!((near.ltp.segment_size.bytes(), near.ltp.retransmission_limit), (1360, 20));
-    assert_eq!(far.return_.rate.bps(), 2000);
+    assert_eq!(far.return_.rate, constant("2 kbit/s"));
     let Path::Geometry(rules) = &far.path else { panic!("geometry") };
     assert_eq!((rules.elevation_mask_deg, rules.occulters.len()), (10.0, 1));
     assert!(matches!(scenario.nodes[1].place, Some(Place::Orbit(Orbit { semi_major_axis_km: 3796.0, .. }))));

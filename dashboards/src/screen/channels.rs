@@ -165,7 +165,7 @@ fn row(model: &Model, index: usize, clock: Clock) -> Row<'_> {
         open: state.open_until.is_some(),
         until: until.map_or_else(|| "the end".to_owned(), |at| clock.write(at)),
         light_time: state.light_time.map_or_else(|| "–".to_owned(), words::light_time),
-        rate: BitRate::from_bps(info.rate_bps).map_or_else(|| "–".to_owned(), |rate| rate.to_string()),
+        rate: BitRate::from_bps(info.rate_bps_at(model.now())).map_or_else(|| "–".to_owned(), |rate| rate.to_string()),
         counters: &state.counters,
     }
 }

@@ -157,7 +157,8 @@ fn draw_arrow(model: &Model, channel: ChannelId, width: usize, forwards: bool) -
     let flying = state.counters.in_flight().frames;
     if open {
         let light = state.light_time.map_or_else(String::new, words::light_time);
-        let rate = BitRate::from_bps(info.rate_bps).map_or_else(|| "no rate".to_owned(), |rate| rate.to_string());
+        let rate = BitRate::from_bps(info.rate_bps_at(model.now()))
+            .map_or_else(|| "no rate".to_owned(), |rate| rate.to_string());
         // Not how many are in flight: where there are a few at a time, the label would come and go with each.
         labels.push(format!(" {light} · {rate} "));
         labels.push(format!(" {light} "));

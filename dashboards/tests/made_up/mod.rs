@@ -45,6 +45,7 @@ pub fn header() -> Header {
         from,
         to,
         rate_bps,
+        rates: Vec::new(),
         ber,
         contacts: contacts(list),
     };

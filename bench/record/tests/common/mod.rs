@@ -14,6 +14,7 @@ pub fn header() -> Header {
         from: NodeId(from),
         to: NodeId(to),
         rate_bps: 256_000,
+        rates: Vec::new(),
         ber,
         contacts: vec![ContactInfo { start: Instant::ZERO, end: at(60_000_000_000) }],
     };

@@ -1,19 +1,20 @@
 //! Links: their ends, when they carry, and what they do to frames.
 
-use farlink_channel_models::{Body, Place, Visibility};
-use farlink_units::{Angle, Duration, Instant, Ratio, Size};
+mod contacts;
+mod visibility;
+
+use farlink_channel_models::RangeTable;
+use farlink_units::{Duration, Instant, Size};
 
 use super::places::Places;
-use super::{Notes, Run};
-use crate::file::{ChannelEntry, ContactsEntry, LinkEntry, LtpEntry, NodeEntry, VisibilityEntry};
+use super::{Notes, Run, channel};
+use crate::file::{ChannelEntry, LinkEntry, LtpEntry, NodeEntry};
+use crate::files::Folder;
 use crate::located::{At, Named, Text};
-use crate::model::{Channel, DamagedFrames, Link, LtpSettings, Path};
-use crate::problem::Position;
+use crate::model::{DamagedFrames, Distance, Link, LtpSettings, Path};
 use crate::values::Count;
 use crate::words::Choice;
 
-/// The most that two antennas can disagree: above it, inverting the bits would do better.
-const WORST_BER: f64 = 0.5;
 const SEGMENT_SIZES: std::ops::RangeInclusive<u64> = 128..=65_000;
 const DEFAULT_SEGMENT: Size = Size::from_bytes(1360);
 const MAX_OVERHEAD: Size = Size::from_bytes(64 << 10);
@@ -25,6 +26,7 @@ struct Setting<'a> {
     nodes: &'a Named<NodeEntry>,
     node_names: &'a [&'a str],
     places: &'a Places<'a>,
+    folder: &'a Folder<'a>,
     run: Run,
 }
 
@@ -34,10 +36,11 @@ pub(super) fn check(
     nodes: &Named<NodeEntry>,
     node_names: &[&str],
     places: &Places<'_>,
+    folder: &Folder<'_>,
     run: Run,
     notes: &mut Notes,
 ) -> Vec<Option<Link>> {
-    let setting = Setting { nodes, node_names, places, run };
+    let setting = Setting { nodes, node_names, places, folder, run };
     let mut joined: Vec<([usize; 2], &str)> = Vec::new();
     let mut links = Vec::new();
     for (name, entry) in &entries.0 {
@@ -101,8 +104,12 @@ fn link(
     setting: &Setting<'_>,
     notes: &mut Notes,
 ) -> Option<Link> {
-    let forward = entry.forward.as_ref().map(|channel| rate_and_ber(channel, notes));
-    let back = entry.return_.as_ref().map(|channel| rate_and_ber(channel, notes));
+    let (from, to) = ends.unwrap_or_default();
+    let mut channel = |entry: &Option<At<ChannelEntry>>, ends| {
+        entry.as_ref().map(|entry| channel::check(entry, ends, setting.run, setting.folder, notes))
+    };
+    let forward = channel(&entry.forward, (from, to));
+    let back = channel(&entry.return_, (to, from));
     let path = path(name, entry, ends, setting, notes);
     let damaged = notes.read_or(&entry.damaged_frames, Choice(DamagedFrames::Drop));
     let frame_overhead = notes.read_or(&entry.frame_overhead, Size::from_bytes(0));
@@ -126,43 +133,24 @@ fn link(
             );
         }
     }
-    let (from, to) = ends?;
-    let (rate, ber) = forward??;
-    let return_ = match back {
-        Some(values) => {
-            let (rate, ber) = values?;
-            Channel { from: to, to: from, rate, ber }
-        }
-        None => {
-            let message = format!("`{}` has no return channel, and one-way links are not available yet", name.value);
-            let help = "add `return: { from: ..., to: ..., rate: ... }`: reports of what has arrived must come back";
-            notes.error(name.position, message, help);
-            return None;
-        }
+    let Some(return_) = back else {
+        let message = format!("`{}` has no return channel", name.value);
+        let help = "add `return: { from: ..., to: ..., rate: ... }` for the reports of what has arrived; `rate: none` if \
+                    nothing comes back";
+        notes.error(name.position, message, help);
+        return None;
     };
+    ends?;
     Some(Link {
         name: name.value.clone(),
-        forward: Channel { from, to, rate, ber },
-        return_,
+        forward: forward??,
+        return_: return_?,
         path: path?,
         damaged: damaged?.0,
         frame_overhead: frame_overhead?,
         queue: queue?,
         ltp: ltp?,
     })
-}
-
-fn rate_and_ber(channel: &At<ChannelEntry>, notes: &mut Notes) -> Option<(farlink_units::BitRate, Ratio)> {
-    let entry = &channel.value;
-    let rate = notes.need_read(&entry.rate, channel.position, "rate: 256 kbit/s");
-    let ber = notes.read_or(&entry.ber, Ratio::default());
-    if let (Some(ber), Some(text)) = (ber, &entry.ber)
-        && ber.get() > WORST_BER
-    {
-        let message = format!("a bit error ratio of {} is impossible", ber.get());
-        notes.error(text.position, message, "0.5 is noise already: write a ratio from 0 to 0.5");
-    }
-    Some((rate?, ber?))
 }
 
 fn path(
@@ -172,14 +160,14 @@ fn path(
     setting: &Setting<'_>,
     notes: &mut Notes,
 ) -> Option<Path> {
-    match (&entry.visibility, &entry.light_time) {
-        (None, None) => {
+    match (&entry.visibility, &entry.light_time, &entry.range_table) {
+        (None, None, None) => {
             let message = format!("nothing says when `{}` carries", name.value);
             let help = "add `visibility: { … }` to follow the places of the nodes, or a constant `light_time: 10 min`";
             notes.error(name.position, message, help);
             None
         }
-        (Some(_), Some(light_time)) => {
+        (Some(_), Some(light_time), _) => {
             notes.error(
                 light_time.position,
                 "`light_time` and `visibility` exclude each other",
@@ -187,166 +175,41 @@ fn path(
             );
             None
         }
-        (Some(visibility), None) => {
+        (Some(_), None, Some(table)) | (None, Some(_), Some(table)) => {
+            let other = if entry.visibility.is_some() { "visibility" } else { "light_time" };
+            notes.error(
+                table.position,
+                format!("`range_table` and `{other}` exclude each other"),
+                "keep one of the two",
+            );
+            None
+        }
+        (Some(visibility), None, None) => {
             if let Some(contacts) = &entry.contacts {
                 let help =
                     "remove `contacts`: they follow from the places; or give a `light_time` instead of `visibility`";
                 notes.error(contacts.position, "`contacts` and `visibility` exclude each other", help);
             }
-            geometry(visibility, ends, setting, notes)
+            visibility::check(visibility, ends, setting, notes).map(Path::Geometry)
         }
-        (None, Some(light_time)) => {
-            let light_time = notes.read(light_time);
-            let contacts = match &entry.contacts {
-                None => Some(vec![(Instant::ZERO, Instant::MAX)]),
-                Some(contacts) => self::contacts(contacts, setting.run, notes),
-            };
-            Some(Path::Fixed { light_time: light_time?, contacts: contacts? })
+        (None, Some(light_time), None) => {
+            let distance = notes.read(light_time).map(Distance::LightTime);
+            fixed(entry, distance, setting, notes)
         }
-    }
-}
-
-fn geometry(
-    At { value: entry, position }: &At<VisibilityEntry>,
-    ends: Option<(usize, usize)>,
-    setting: &Setting<'_>,
-    notes: &mut Notes,
-) -> Option<Path> {
-    let mask = notes.read_opt(&entry.elevation_mask).map(|angle| angle.map_or(0.0, Angle::deg));
-    if let (Some(mask), Some(text)) = (mask, &entry.elevation_mask)
-        && !(-90.0..=90.0).contains(&mask)
-    {
-        notes.error(text.position, format!("no elevation is {mask} deg"), "it is from -90 deg to 90 deg");
-    }
-    let bodies: Vec<Option<Body>> = entry.occulted_by.iter().map(|body| notes.read(body).map(|body| body.0)).collect();
-    let occulted_by = bodies.into_iter().collect::<Option<Vec<_>>>();
-    if let Some((from, to)) = ends {
-        let places = [from, to].map(|node| place_of(node, *position, setting, notes));
-        if let ([Some(one), Some(other)], Some(occulted_by)) = (&places, &occulted_by) {
-            hidden_by_own_body(one, other, occulted_by, *position, notes);
-            if one == other {
-                notes.error(
-                    *position,
-                    "both ends are at the same place",
-                    "a link that follows geometry needs two places",
-                );
-            }
-        }
-    }
-    Some(Path::Geometry(Visibility { elevation_mask_deg: mask?, occulters: occulted_by?, ..Visibility::default() }))
-}
-
-/// The place of a node at the end of a link that follows geometry.
-fn place_of(node: usize, link: Position, setting: &Setting<'_>, notes: &mut Notes) -> Option<Place> {
-    let (name, entry) = &setting.nodes.0[node];
-    match &entry.at {
-        Some(place) => setting.places.get(&place.value),
-        None => {
-            let message = format!("this link follows geometry, but `{}` has no place", name.value);
-            notes.error(link, message, format!("give `{}` a place: `at: PLACE`", name.value));
-            None
+        (None, None, Some(table)) => {
+            let distance = setting.folder.read(table, notes, |bytes| RangeTable::from_csv(bytes)).map(Distance::Table);
+            fixed(entry, distance, setting, notes)
         }
     }
 }
 
-/// A body hides what circles it unless the file says so, or the other end stands on it and has a horizon.
-fn hidden_by_own_body(one: &Place, other: &Place, occulted_by: &[Body], position: Position, notes: &mut Notes) {
-    let mut told = None;
-    for (orbit, far) in [(one, other), (other, one)] {
-        let body = orbit.body();
-        let has_horizon = matches!(far, Place::Site(_)) && far.body() == body;
-        if matches!(orbit, Place::Orbit(_)) && !has_horizon && !occulted_by.contains(&body) && told != Some(body) {
-            told = Some(body);
-            let word = body.name().to_lowercase();
-            let message = format!("one end circles {}, which does not block this link", body.name());
-            notes.warning(
-                position,
-                message,
-                format!("add `occulted_by: [{word}]`, or the link passes through {}", body.name()),
-            );
-        }
-    }
-}
-
-fn contacts(entry: &At<ContactsEntry>, run: Run, notes: &mut Notes) -> Option<Vec<(Instant, Instant)>> {
-    let entries = match &entry.value {
-        ContactsEntry::Always => return Some(vec![(Instant::ZERO, Instant::MAX)]),
-        ContactsEntry::Word(word) => {
-            let help = "write `always`, or a list as in `[{ start: 0 s, end: 600 s }]`";
-            notes.error(entry.position, format!("`{word}` is no list of contacts"), help);
-            return None;
-        }
-        ContactsEntry::List(entries) => entries,
+/// A path whose contacts the file lists.
+fn fixed(entry: &LinkEntry, distance: Option<Distance>, setting: &Setting<'_>, notes: &mut Notes) -> Option<Path> {
+    let contacts = match &entry.contacts {
+        None => Some(vec![(Instant::ZERO, Instant::MAX)]),
+        Some(contacts) => contacts::check(contacts, setting.run, notes),
     };
-    if entries.is_empty() {
-        notes.error(
-            entry.position,
-            "a link without contacts carries nothing",
-            "write `always`, or at least one contact",
-        );
-    }
-    let mut contacts = Some(Vec::new());
-    let mut last: Option<(Instant, Instant)> = None;
-    for entry in entries {
-        let contact = contact(entry, last, run, notes);
-        last = contact.or(last);
-        match (contact, &mut contacts) {
-            (Some(contact), Some(all)) => all.push(contact),
-            _ => contacts = None,
-        }
-    }
-    contacts
-}
-
-fn contact(
-    At { value: entry, position }: &At<crate::file::ContactEntry>,
-    last: Option<(Instant, Instant)>,
-    run: Run,
-    notes: &mut Notes,
-) -> Option<(Instant, Instant)> {
-    let start = notes.need_read(&entry.start, *position, "start: 0 s");
-    let end = notes.need_read(&entry.end, *position, "end: 600 s");
-    let (start, end) = (start?.instant(run.epoch?), end?.instant(run.epoch?));
-    let start_at = entry.start.as_ref().map_or(*position, |text| text.position);
-    if start < Instant::ZERO {
-        notes.error(
-            start_at,
-            "this contact starts before the epoch",
-            "the run starts at the epoch: begin the contact there",
-        );
-    }
-    if end <= start {
-        let end_at = entry.end.as_ref().map_or(*position, |text| text.position);
-        let message = format!("this contact ends at {end}, but starts at {start}");
-        notes.error(end_at, message, "a contact ends after it starts");
-        return None;
-    }
-    if let Some((last_start, last_end)) = last {
-        if start < last_start {
-            notes.error(
-                start_at,
-                "this contact starts before the one above it",
-                "list the contacts in the order of time",
-            );
-        } else if start < last_end {
-            let message = format!("this contact starts at {start}, but the one above it lasts until {last_end}");
-            notes.error(start_at, message, "make them one contact, or start this one later");
-        }
-    }
-    if let Some(duration) = run.duration {
-        let over = Instant::ZERO + duration;
-        if start >= over {
-            notes.warning(
-                start_at,
-                format!("the run ends at {over}, before this contact"),
-                "make the run longer, or remove it",
-            );
-        } else if end > over {
-            let end_at = entry.end.as_ref().map_or(*position, |text| text.position);
-            notes.warning(end_at, format!("the run ends at {over}, within this contact"), "the rest of it is not used");
-        }
-    }
-    Some((start, end))
+    Some(Path::Fixed { distance: distance?, contacts: contacts? })
 }
 
 fn ltp(entry: &LtpEntry, notes: &mut Notes) -> Option<LtpSettings> {

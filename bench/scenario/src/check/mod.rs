@@ -2,8 +2,10 @@
 //!
 //! A check that fails notes its problem and goes on with `None` for the value, so that one run finds all there is to find.
 
+mod channel;
 mod links;
 mod places;
+mod radio;
 mod traffic;
 
 use std::path::Path;
@@ -12,6 +14,7 @@ use farlink_units::{Duration, Size};
 use hifitime::Epoch;
 
 use crate::file::{File, NodeEntry};
+use crate::files::Folder;
 use crate::located::Named;
 use crate::model::{Node, Scenario, SourceText};
 use crate::notes::Notes;
@@ -57,7 +60,8 @@ fn scenario(
     let duration = duration(file, overrides, notes);
     let run = Run { epoch, duration };
 
-    let places = places::check(&file.places, notes);
+    let folder = Folder(folder);
+    let places = places::check(&file.places, &folder, notes);
     let no_nodes = Named::default();
     let entries = notes.need_entries(&file.nodes, "nodes", "a node: `lander: { eid: \"ipn:10.0\" }`");
     let entries = entries.unwrap_or(&no_nodes);
@@ -66,7 +70,7 @@ fn scenario(
 
     let example = "a link: `downlink: { forward: { from: …, to: …, rate: 1 Mbit/s }, light_time: 10 min }`";
     let links = notes.need_entries(&file.links, "links", example);
-    let links = links.map(|links| links::check(links, entries, &node_names, &places, run, notes));
+    let links = links.map(|links| links::check(links, entries, &node_names, &places, &folder, run, notes));
     let no_traffic = Named::default();
     let example = "what is sent: `image: { from: …, to: …, file: … }`";
     let traffic = match &file.traffic {
@@ -78,7 +82,7 @@ fn scenario(
         let setting = traffic::Setting {
             node_names: &node_names,
             routes: &routes,
-            folder,
+            folder: folder.0,
             payload: overrides.payload.as_deref(),
             run,
         };

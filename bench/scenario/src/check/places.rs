@@ -1,11 +1,14 @@
 //! Places: sites that exist and orbits that can be flown.
 
+mod files;
+
 use farlink_units::{Angle, Length, Ratio};
 
-use farlink_channel_models::{Body, Orbit, Place, Site};
+use farlink_channel_models::{Body, HorizonTable, Orbit, Place, Site};
 
 use super::Notes;
-use crate::file::{NodeEntry, OrbitEntry, PlaceEntry, SiteEntry};
+use crate::file::{HorizonPoint, NodeEntry, OrbitEntry, PlaceEntry, SiteEntry};
+use crate::files::Folder;
 use crate::located::{At, Named, Text};
 use crate::model::NamedPlace;
 use crate::names::one_of;
@@ -16,25 +19,39 @@ const HIGHEST_SITE_KM: f64 = 100.0;
 /// Below this it is underground, on any body.
 const LOWEST_SITE_KM: f64 = -20.0;
 
+/// Where something is, and the height of the land about it.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Spot {
+    pub place: Place,
+    pub horizon: Option<HorizonTable>,
+}
+
+impl From<Place> for Spot {
+    fn from(place: Place) -> Self {
+        Spot { place, horizon: None }
+    }
+}
+
 /// The places by name; `None` for one that is wrong.
-pub(super) struct Places<'a>(Vec<(&'a At<String>, Option<Place>)>);
+pub(super) struct Places<'a>(Vec<(&'a At<String>, Option<Spot>)>);
 
 impl Places<'_> {
     /// The place that `name` means: `None` if there is none, `Some(None)` if it is wrong itself.
     pub(super) fn find(&self, name: &At<String>, notes: &mut Notes) -> Option<Option<Place>> {
         let names: Vec<&str> = self.0.iter().map(|(name, _)| name.value.as_str()).collect();
-        notes.reference(name, "place", &names).map(|index| self.0[index].1.clone())
+        notes.reference(name, "place", &names).map(|index| self.0[index].1.clone().map(|spot| spot.place))
     }
 
     /// The place of that name.
-    pub(super) fn get(&self, name: &str) -> Option<Place> {
+    pub(super) fn get(&self, name: &str) -> Option<Spot> {
         self.0.iter().find(|(known, _)| known.value == name)?.1.clone()
     }
 
     /// All of them; `None` if one is wrong.
     pub(super) fn all(&self) -> Option<Vec<NamedPlace>> {
-        let named = |(name, place): &(&At<String>, Option<Place>)| {
-            Some(NamedPlace { name: name.value.clone(), place: place.clone()? })
+        let named = |(name, spot): &(&At<String>, Option<Spot>)| {
+            let Spot { place, horizon } = spot.clone()?;
+            Some(NamedPlace { name: name.value.clone(), place, horizon })
         };
         self.0.iter().map(named).collect()
     }
@@ -50,20 +67,22 @@ impl Places<'_> {
     }
 }
 
-pub(super) fn check<'a>(entries: &'a Named<PlaceEntry>, notes: &mut Notes) -> Places<'a> {
+pub(super) fn check<'a>(entries: &'a Named<PlaceEntry>, folder: &Folder<'_>, notes: &mut Notes) -> Places<'a> {
     let mut places = Vec::new();
     for (name, entry) in &entries.0 {
         notes.name(name);
-        places.push((name, place(name, entry, notes)));
+        places.push((name, place(name, entry, folder, notes)));
     }
     Places(places)
 }
 
-fn place(name: &At<String>, entry: &PlaceEntry, notes: &mut Notes) -> Option<Place> {
+fn place(name: &At<String>, entry: &PlaceEntry, folder: &Folder<'_>, notes: &mut Notes) -> Option<Spot> {
     let kinds = [
         ("body", entry.body.as_ref().map(|body| body.position)),
         ("site", entry.site.as_ref().map(|site| site.position)),
         ("orbit", entry.orbit.as_ref().map(|orbit| orbit.position)),
+        ("satellite", entry.satellite.as_ref().map(|satellite| satellite.position)),
+        ("trajectory", entry.trajectory.as_ref().map(|trajectory| trajectory.position)),
     ];
     let given: Vec<(&str, Position)> = kinds.iter().filter_map(|(kind, at)| Some((*kind, (*at)?))).collect();
     match given[..] {
@@ -81,14 +100,16 @@ fn place(name: &At<String>, entry: &PlaceEntry, notes: &mut Notes) -> Option<Pla
         }
     }
     match entry {
-        PlaceEntry { body: Some(body), .. } => notes.read(body).map(|body| Place::Center(body.0)),
+        PlaceEntry { body: Some(body), .. } => notes.read(body).map(|body| Place::Center(body.0).into()),
         PlaceEntry { site: Some(entry), .. } => site(entry, notes),
-        PlaceEntry { orbit: Some(entry), .. } => orbit(entry, notes),
+        PlaceEntry { orbit: Some(entry), .. } => orbit(entry, notes).map(Spot::from),
+        PlaceEntry { satellite: Some(entry), .. } => files::satellite(entry, folder, notes).map(Spot::from),
+        PlaceEntry { trajectory: Some(entry), .. } => files::trajectory(entry, folder, notes).map(Spot::from),
         _ => None,
     }
 }
 
-fn site(At { value: entry, position }: &At<SiteEntry>, notes: &mut Notes) -> Option<Place> {
+fn site(At { value: entry, position }: &At<SiteEntry>, notes: &mut Notes) -> Option<Spot> {
     let body = notes.need_read(&entry.body, *position, "body: mars");
     let latitude = notes.need_read(&entry.latitude, *position, "latitude: 35.4 deg");
     let latitude = in_range(latitude, &entry.latitude, -90.0, 90.0, "latitude", notes);
@@ -100,12 +121,29 @@ fn site(At { value: entry, position }: &At<SiteEntry>, notes: &mut Notes) -> Opt
         let help = format!("a site is {LOWEST_SITE_KM} km to {HIGHEST_SITE_KM} km high: higher up, give an `orbit`");
         notes.error(text.position, format!("no site is {km} km high"), help);
     }
-    Some(Place::Site(Site {
-        body: body?.0,
-        latitude_deg: latitude?,
-        longitude_deg: longitude?.deg(),
-        altitude_km: altitude_km?,
-    }))
+    let horizon = if entry.horizon.is_empty() { Some(None) } else { horizon(&entry.horizon, notes).map(Some) };
+    let site =
+        Site { body: body?.0, latitude_deg: latitude?, longitude_deg: longitude?.deg(), altitude_km: altitude_km? };
+    Some(Spot { place: Place::Site(site), horizon: horizon? })
+}
+
+fn horizon(points: &[At<HorizonPoint>], notes: &mut Notes) -> Option<HorizonTable> {
+    let read = points.iter().map(|At { value: point, position }| {
+        let azimuth = notes.need_read(&point.azimuth, *position, "azimuth: 90 deg");
+        let elevation = notes.need_read(&point.elevation, *position, "elevation: 5 deg");
+        Some((azimuth?.deg(), elevation?.deg()))
+    });
+    // All are read before any is missed, so that every wrong one is told.
+    let read: Vec<_> = read.collect();
+    match HorizonTable::new(read.into_iter().collect::<Option<_>>()?) {
+        Ok(table) => Some(table),
+        Err(error) => {
+            let help =
+                "list the points in the order of azimuth, 0 deg to 360 deg, with elevations of -90 deg to 85 deg";
+            notes.error(points[0].position, format!("these points are no horizon: {error}"), help);
+            None
+        }
+    }
 }
 
 fn orbit(At { value: entry, position }: &At<OrbitEntry>, notes: &mut Notes) -> Option<Place> {

@@ -36,7 +36,7 @@ impl Routes {
     pub(super) fn over(links: Option<&[Option<Link>]>) -> Self {
         let links: Option<Vec<&Link>> = links.and_then(|links| links.iter().map(Option::as_ref).collect());
         Routes(links.map(|links| {
-            let channels = links.into_iter().flat_map(|link| [link.forward, link.return_]);
+            let channels = links.into_iter().flat_map(|link| [&link.forward, &link.return_]);
             channels.map(|channel| (channel.from, channel.to)).collect()
         }))
     }

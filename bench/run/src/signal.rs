@@ -1,0 +1,139 @@
+//! How well the signal of a channel arrives, and which errors follow from that.
+
+use farlink_channel_models::errors::{ErrorModel, ErrorModelError, Scintillation as Fade, scintillation_index};
+use farlink_channel_models::radio::{Budget, BudgetError, Look};
+use farlink_channel_models::{Interval, LightTime, Rate, SPEED_OF_LIGHT_KM_S, Series, SeriesError, Visibility};
+use farlink_scenario::{Channel, Coding, Depth, Scintillation};
+use farlink_units::{Duration, Instant};
+use thiserror::Error;
+
+/// A contact is sampled this often at least, so that a short pass is followed as closely as a long one.
+const SAMPLES_OF_A_CONTACT: i64 = 200;
+/// In a minute a deep-space link hardly changes.
+const LONGEST_STEP: Duration = Duration::from_secs(60);
+const SHORTEST_STEP: Duration = Duration::from_millis(100);
+
+/// Why the signal of a channel cannot be worked out.
+#[derive(Clone, Debug, PartialEq, Error)]
+pub enum SignalError {
+    /// A term of the link budget is out of range.
+    #[error("the link budget: {0}")]
+    Budget(#[from] BudgetError),
+    /// A number of an error process is out of range.
+    #[error("the errors: {0}")]
+    Errors(#[from] ErrorModelError),
+    /// What was sampled along a contact is no series.
+    #[error("the samples of a contact: {0}")]
+    Samples(#[from] SeriesError),
+}
+
+/// Where a channel is while it carries.
+pub(crate) struct Signal<'a> {
+    pub(crate) contacts: &'a [Interval],
+    pub(crate) light_time: &'a LightTime,
+    /// What holds on a path that follows geometry.
+    pub(crate) rules: Option<&'a Visibility>,
+    pub(crate) end: Instant,
+}
+
+impl Signal<'_> {
+    /// C/N0 in dB·Hz along the contacts.
+    pub(crate) fn c_n0_db_hz(&self, budget: &Budget) -> Result<Series, SignalError> {
+        self.sample(|at| Ok(budget.c_n0_db_hz(&self.look(at))?))
+    }
+
+    /// The error processes of the channel. The independent flips stand first, so that they draw the same numbers whatever
+    /// else there is.
+    pub(crate) fn errors(
+        &self,
+        channel: &Channel,
+        budget: Option<(&Budget, &Series)>,
+        rate: &Rate,
+    ) -> Result<Vec<ErrorModel>, SignalError> {
+        let mut models = vec![ErrorModel::Independent { ber: channel.ber.get() }];
+        models.extend(channel.errors.iter().cloned());
+        if let Some(coding) = &channel.coding {
+            models.push(self.coded(coding, budget, rate)?);
+        }
+        if models.len() > 1 && channel.ber.get() == 0.0 {
+            models.remove(0);
+        }
+        Ok(models)
+    }
+
+    fn coded(
+        &self,
+        coding: &Coding,
+        budget: Option<(&Budget, &Series)>,
+        rate: &Rate,
+    ) -> Result<ErrorModel, SignalError> {
+        let eb_n0_db = match (coding.eb_n0_db, budget) {
+            (Some(db), _) => Series::constant(db),
+            (None, Some((budget, c_n0))) => budget.eb_n0_db(c_n0, rate)?,
+            (None, None) => unreachable!("a code without Eb/N0 has a link budget"),
+        };
+        let scintillation = match &coding.scintillation {
+            Some(scintillation) => Some(self.fade(scintillation)?),
+            None => None,
+        };
+        Ok(ErrorModel::Coded { code: coding.code, eb_n0_db, scintillation })
+    }
+
+    fn fade(&self, scintillation: &Scintillation) -> Result<Fade, SignalError> {
+        let index = match scintillation.depth {
+            Depth::Index(m) => Series::constant(m),
+            Depth::Sun(band) => self.sample(|at| Ok(scintillation_index(band, self.sun_angle_deg(at))?.min(1.0)))?,
+        };
+        Ok(Fade { index, fading: scintillation.fading, correlation_time: scintillation.correlation_time })
+    }
+
+    /// A function of time, sampled along the contacts; between contacts nobody asks for it.
+    fn sample(&self, of: impl Fn(Instant) -> Result<f64, SignalError>) -> Result<Series, SignalError> {
+        if let LightTime::Constant(_) = self.light_time {
+            return Ok(Series::constant(of(Instant::ZERO)?));
+        }
+        let mut knots = Vec::new();
+        for contact in self.contacts {
+            let last = contact.end.min(self.end);
+            let length = last.saturating_since(contact.start);
+            let step = Duration::from_nanos(length.as_nanos() / SAMPLES_OF_A_CONTACT);
+            let step = step.clamp(SHORTEST_STEP, LONGEST_STEP);
+            let mut at = contact.start;
+            while at < last {
+                knots.push((at, of(at)?));
+                at += step;
+            }
+            knots.push((last, of(last)?));
+        }
+        knots.dedup_by_key(|(at, _)| *at);
+        if knots.is_empty() {
+            knots.push((Instant::ZERO, of(Instant::ZERO)?));
+        }
+        Ok(Series::new(knots)?)
+    }
+
+    /// Range, and elevation at the receiver or else at the transmitter, whichever is a site; straight up if neither is.
+    fn look(&self, at: Instant) -> Look {
+        let range_km = self.light_time.at(at).as_secs_f64() * SPEED_OF_LIGHT_KM_S;
+        let elevation = match (self.light_time, self.rules) {
+            (LightTime::Geometric { geometry, from, to }, Some(rules)) => geometry
+                .sight(from, to, rules, at)
+                .ok()
+                .and_then(|sight| sight.receiver.elevation_deg.or(sight.transmitter.elevation_deg)),
+            _ => None,
+        };
+        Look { range_km, elevation_deg: elevation.unwrap_or(90.0) }
+    }
+
+    /// The angle between the transmitter and the Sun in the sky of the receiver; opposite to the Sun where nothing tells.
+    fn sun_angle_deg(&self, at: Instant) -> f64 {
+        const FAR_FROM_THE_SUN_DEG: f64 = 180.0;
+        match (self.light_time, self.rules) {
+            (LightTime::Geometric { geometry, from, to }, Some(rules)) => {
+                geometry.sight(from, to, rules, at).ok().and_then(|sight| sight.receiver.sun_angle_deg)
+            }
+            _ => None,
+        }
+        .unwrap_or(FAR_FROM_THE_SUN_DEG)
+    }
+}
