@@ -18,7 +18,9 @@
 //!     no contact leads back: LTP gets no reports");
 //! ```
 
+mod calendar;
 mod contact;
+pub mod formats;
 mod light_time;
 mod node;
 mod plan;
