@@ -25,6 +25,7 @@ mod light_time;
 mod node;
 mod plan;
 mod steps;
+pub mod timers;
 mod validate;
 
 pub use contact::{Contact, Rate};
