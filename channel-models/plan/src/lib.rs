@@ -24,6 +24,7 @@ pub mod formats;
 mod light_time;
 mod node;
 mod plan;
+pub mod render;
 mod steps;
 pub mod timers;
 mod validate;

@@ -113,7 +113,7 @@ fn for_hardy(mut plan: ContactPlan) -> ContactPlan {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 160, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn without_losses_a_plan_comes_back_whole(plan in any_plan()) {

@@ -26,7 +26,9 @@ pub fn ion(needs: &Needs) -> Result<Settings, TimerError> {
     let assumed = &needs.assumed;
     // An odd number would count for one less, since its half is rounded down.
     let own = (whole_s(assumed.margin) + 1) / 2 * 2;
-    let latency = assumed.margin + needs.answer_time + needs.segment_time + RANGE_ROUNDING + CLOCK;
+    // The range of the moment stands in the timer, and by the time of the answer it is longer. It never doubles the wait.
+    let drift = Duration::from_secs_f64(needs.response.as_secs_f64() * needs.back.drift.min(1.0));
+    let latency = assumed.margin + needs.answer_time + needs.segment_time + RANGE_ROUNDING + CLOCK + drift;
     let latency_s = whole_s(latency).max(1);
     let time_limit_s = whole_s(needs.block_time).max(1);
     let (segment, block) = (assumed.segment.bytes(), assumed.block.bytes());
@@ -59,12 +61,13 @@ pub fn ion(needs: &Needs) -> Result<Settings, TimerError> {
             latency_s,
             "s",
             format!(
-                "⌈{} s margin of the peer + {} s answer + {} s segment + {} s rounding of ranges + {} s clock⌉",
+                "⌈{} s margin of the peer + {} s answer + {} s segment + {} s rounding of ranges + {} s clock + {} s drift⌉",
                 s(assumed.margin),
                 s(needs.answer_time),
                 s(needs.segment_time),
                 s(RANGE_ROUNDING),
-                s(CLOCK)
+                s(CLOCK),
+                s(drift)
             ),
         ),
         setting(

@@ -4,7 +4,7 @@ use farlink_units::{Duration, Size};
 
 use super::TimerError;
 use crate::calendar::seconds;
-use crate::{Contact, ContactPlan, NodeId, Rate};
+use crate::{Contact, ContactPlan, NodeId, Piece, Rate};
 
 /// What a plan does not tell.
 #[derive(Clone, Debug, PartialEq)]
@@ -43,6 +43,8 @@ pub struct Direction {
     pub to: NodeId,
     /// The longest light time.
     pub light_time: Duration,
+    /// How fast it changes at most, in seconds per second.
+    pub drift: f64,
     /// The lowest rate above 0, in bit/s.
     pub slowest_bps: u64,
     /// The highest rate, in bit/s.
@@ -77,7 +79,18 @@ impl Direction {
         };
         let ratios = contacts.iter().filter_map(|c| c.bit_error_rate.as_ref()).flat_map(|steps| steps.values());
         let bit_error_rate = ratios.map(|r| r.get()).reduce(f64::max);
-        Ok(Direction { from: from.clone(), to: to.clone(), light_time, slowest_bps, fastest_bps, bit_error_rate })
+        let pieces = contacts.iter().flat_map(|c| c.light_time.pieces());
+        let slope = |p: &Piece| ((p.last - p.first).as_secs_f64() / (p.end - p.start).as_secs_f64()).abs();
+        let drift = pieces.map(slope).filter(|slope| slope.is_finite()).fold(0.0, f64::max);
+        Ok(Direction {
+            from: from.clone(),
+            to: to.clone(),
+            light_time,
+            drift,
+            slowest_bps,
+            fastest_bps,
+            bit_error_rate,
+        })
     }
 }
 

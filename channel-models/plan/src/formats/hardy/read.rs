@@ -307,9 +307,13 @@ impl Reader {
         }
         let mut count = 0;
         for day in (first..=last).filter(|day| cron.on_day(*day)) {
+            // Leap seconds come at the end of a day only.
+            let Some(midnight) = from_unix(day * 86_400).and_then(|time| instant(time, zero)) else { continue };
             for second in cron.in_day() {
-                let start = from_unix(day * 86_400 + second).and_then(|time| instant(time, zero));
-                let Some(start) = start.filter(|start| *start < horizon) else { continue };
+                let start = midnight + Duration::from_secs(second);
+                if start >= horizon {
+                    break;
+                }
                 let end = start + duration;
                 if end > Instant::ZERO {
                     push(start.max(Instant::ZERO), end);
