@@ -8,7 +8,7 @@ use std::fmt::Write;
 use farlink_units::{Duration, Instant};
 
 use crate::calendar::{rfc3339, time};
-use crate::{Contact, ContactPlan, NodeId, Rate};
+use crate::{Contact, ContactPlan, NodeId};
 
 /// The narrowest that a table or a time line gets.
 const NARROWEST: usize = 40;
@@ -196,7 +196,7 @@ fn cut(text: &str, width: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{LightTime, Steps};
+    use crate::{LightTime, Rate, Steps};
     use farlink_units::Ratio;
 
     fn s(secs: i64) -> Instant {

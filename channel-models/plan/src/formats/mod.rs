@@ -9,7 +9,7 @@
 //! | [`Format::Native`] | Farlink | anything, with its unit |
 //!
 //! [`read`] returns the plan as the program would understand the file, and [warnings](Warning) where that may not be what was
-//! meant. [`write`] returns the text and every [`Loss`]: what the format could not carry. No losses means that reading the text
+//! meant. [`write()`] returns the text and every [`Loss`]: what the format could not carry. No losses means that reading the text
 //! gives the same plan.
 
 mod cut;

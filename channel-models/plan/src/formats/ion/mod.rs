@@ -9,6 +9,7 @@
 //! - contacts of one direction may not overlap nor touch: of two, the second is ignored.
 
 mod read;
+mod resolve;
 mod write;
 
 pub(super) use read::read;

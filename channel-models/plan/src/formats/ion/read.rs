@@ -2,14 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use farlink_units::{Duration, Instant, Ratio};
-use hifitime::Epoch;
+use farlink_units::{Instant, Ratio};
 
 use super::super::error::quote;
 use super::super::{Doubt, Import, MAX_CONTACTS, Place, ReadError, ReadOptions, ReadProblem, Warning};
 use super::{LAST, MAX_BYTES_PER_S};
-use crate::calendar::{at_s, epoch, from_unix, instant, time, to_unix};
-use crate::{Contact, ContactPlan, LightTime, NodeId, Piece, Rate, Steps};
+use crate::calendar::{at_s, epoch, time, to_unix};
 
 const CONTACT: &str = "a contact +0 +3600 2 3 125000";
 const RANGE: &str = "a range +0 +3600 2 3 7";
@@ -24,39 +22,39 @@ pub(in super::super) fn read(text: &str, options: &ReadOptions) -> Result<Import
 }
 
 /// A time of a command: `None` is one that never comes.
-type Time = Option<i64>;
+pub(super) type Time = Option<i64>;
 
-struct Range {
-    end: Time,
-    owlt_s: u64,
-    line: usize,
+pub(super) struct Range {
+    pub end: Time,
+    pub owlt_s: u64,
+    pub line: usize,
 }
 
-struct Entry {
-    end: Time,
-    bytes_per_s: u64,
-    confidence: Ratio,
-    line: usize,
+pub(super) struct Entry {
+    pub end: Time,
+    pub bytes_per_s: u64,
+    pub confidence: Ratio,
+    pub line: usize,
 }
 
-struct Reader<'a> {
-    options: &'a ReadOptions,
-    line: usize,
+pub(super) struct Reader<'a> {
+    pub options: &'a ReadOptions,
+    pub line: usize,
     /// The program of the section; a file without sections is of `ionadmin` alone.
     other_program: bool,
     /// The reference time: whether it is of the calendar, and its seconds (of POSIX, or from the start of the program).
     reference: (bool, i64),
     /// Whether the times so far are of the calendar.
-    calendar: Option<bool>,
-    first_reference: Option<i64>,
+    pub calendar: Option<bool>,
+    pub first_reference: Option<i64>,
     region: u64,
     region_read: Option<u64>,
-    nodes: Vec<u64>,
-    contacts: BTreeMap<(u64, u64), BTreeMap<i64, Entry>>,
-    ranges: BTreeMap<(u64, u64), BTreeMap<i64, Range>>,
+    pub nodes: Vec<u64>,
+    pub contacts: BTreeMap<(u64, u64), BTreeMap<i64, Entry>>,
+    pub ranges: BTreeMap<(u64, u64), BTreeMap<i64, Range>>,
     count: usize,
-    fractions: bool,
-    warnings: Vec<Warning>,
+    pub fractions: bool,
+    pub warnings: Vec<Warning>,
 }
 
 impl<'a> Reader<'a> {
@@ -242,7 +240,7 @@ impl<'a> Reader<'a> {
         Ok(rate)
     }
 
-    fn doubt_bits(&mut self, bytes_per_s: u64) {
+    pub(super) fn doubt_bits(&mut self, bytes_per_s: u64) {
         self.warn(Doubt::BytesOrBits { bytes_per_s, mbit_s: bytes_per_s as f64 * 8e-6 });
     }
 
@@ -402,141 +400,6 @@ impl<'a> Reader<'a> {
         }
         Ok(())
     }
-
-    fn finish(mut self) -> Result<Import, ReadError> {
-        if self.fractions {
-            // Who writes fractions of light-seconds has not read what ION takes: the rates are then likely bits too.
-            let rates: Vec<_> =
-                self.contacts.values().flat_map(|of| of.values()).map(|e| (e.line, e.bytes_per_s)).collect();
-            for (line, rate) in rates.into_iter().filter(|(_, rate)| !looks_like_bits(*rate)) {
-                self.line = line;
-                self.doubt_bits(rate);
-            }
-        }
-        self.refused_ranges();
-        let zero = self.zero();
-        let clock = Clock { calendar: self.calendar == Some(true), zero };
-        let mut plan = ContactPlan { epoch: zero, ..ContactPlan::default() };
-        plan.nodes = self.nodes.iter().map(|n| NodeId::ipn(*n)).collect();
-        for (nodes, entries) in &self.contacts {
-            let ranges = self.ranges_of(*nodes);
-            for (start, entry) in entries {
-                plan.contacts.push(entry.contact(*nodes, *start, &ranges, clock));
-            }
-        }
-        self.lone_ranges();
-        self.warnings.sort_by_key(|warning| warning.place);
-        Ok(Import { plan, warnings: self.warnings })
-    }
-
-    /// What [`Instant::ZERO`] is: as told, else the first reference time, else the first time.
-    fn zero(&self) -> Option<Epoch> {
-        if self.options.epoch.is_some() || self.calendar != Some(true) {
-            return self.options.epoch.or(self.first_reference.filter(|_| self.calendar.is_none()).and_then(from_unix));
-        }
-        let starts =
-            self.contacts.values().flat_map(|of| of.keys()).chain(self.ranges.values().flat_map(|of| of.keys()));
-        self.first_reference.or(starts.min().copied()).and_then(from_unix)
-    }
-
-    /// The ranges that hold in one direction: its own, and those that the other direction implies where it has none.
-    fn ranges_of(&self, (from, to): (u64, u64)) -> Vec<(i64, Time, u64)> {
-        let told = |nodes| self.ranges.get(&nodes).into_iter().flatten().map(|(s, r)| (*s, r.end, r.owlt_s));
-        let own: Vec<_> = told((from, to)).collect();
-        if from < to {
-            return own;
-        }
-        let mut all = own.clone();
-        let mut next = 0;
-        for (mut start, end, owlt_s) in told((to, from)) {
-            let last = end.unwrap_or(i64::MAX);
-            while next < own.len() && own[next].1.is_some_and(|e| e <= start) {
-                next += 1;
-            }
-            for (from, until, _) in own[next..].iter().take_while(|range| range.0 < last) {
-                if *from > start {
-                    all.push((start, Some(*from), owlt_s));
-                }
-                start = until.unwrap_or(i64::MAX).max(start);
-            }
-            if start < last {
-                all.push((start, end, owlt_s));
-            }
-        }
-        all.sort_unstable();
-        all
-    }
-
-    /// A range from a higher to a lower number overrides an implied one only if both begin at the same time.
-    fn refused_ranges(&mut self) {
-        let mut refused = Vec::new();
-        for ((from, to), own) in self.ranges.iter().filter(|((from, to), _)| from > to) {
-            let Some(implied) = self.ranges.get(&(*to, *from)) else { continue };
-            for (start, range) in own {
-                let before = implied.range(..start).next_back().is_some_and(|(_, r)| r.end.is_none_or(|e| e > *start));
-                let inside = implied.range(start + 1..).next().is_some_and(|(s, _)| range.end.is_none_or(|e| e > *s));
-                if before || inside {
-                    refused.push(Warning { place: Place::Line(range.line), doubt: Doubt::RefusedRange });
-                }
-            }
-        }
-        self.warnings.append(&mut refused);
-    }
-
-    fn lone_ranges(&mut self) {
-        let mut lone = Vec::new();
-        for ((from, to), ranges) in &self.ranges {
-            let directions = [Some((*from, *to)), (from < to).then_some((*to, *from))];
-            let contacts: Vec<_> =
-                directions.into_iter().flatten().filter_map(|nodes| self.contacts.get(&nodes)).collect();
-            for (start, range) in ranges {
-                let used = contacts.iter().any(|of| {
-                    let last = of.range(..range.end.unwrap_or(i64::MAX)).next_back();
-                    last.is_some_and(|(_, e)| e.end.is_none_or(|e| e > *start))
-                });
-                if !used {
-                    let doubt = Doubt::LoneRange { from: *from, to: *to };
-                    lone.push(Warning { place: Place::Line(range.line), doubt });
-                }
-            }
-        }
-        self.warnings.append(&mut lone);
-    }
-}
-
-/// Turns seconds into instants.
-#[derive(Clone, Copy)]
-struct Clock {
-    calendar: bool,
-    zero: Option<Epoch>,
-}
-
-impl Clock {
-    fn instant(self, second: i64) -> Instant {
-        let calendar = || instant(from_unix(second)?, self.zero?);
-        // Times out of reach were refused when they were read.
-        if self.calendar { calendar() } else { at_s(second) }.unwrap_or(Instant::MAX)
-    }
-
-    fn end(self, end: Time) -> Instant {
-        end.map_or(Instant::MAX, |end| self.instant(end))
-    }
-}
-
-impl Entry {
-    fn contact(&self, (from, to): (u64, u64), start: i64, ranges: &[(i64, Time, u64)], clock: Clock) -> Contact {
-        let (starts, ends) = (clock.instant(start), clock.end(self.end));
-        let mut contact = Contact::new(NodeId::ipn(from), NodeId::ipn(to), starts, ends);
-        contact.rate = Steps::constant(Rate::Limited(self.bytes_per_s * 8));
-        contact.confidence = self.confidence;
-        let first = ranges.partition_point(|(_, end, _)| end.is_some_and(|end| end <= start));
-        let piece = |(start, end, owlt_s): &(i64, Time, u64)| {
-            Piece::constant(clock.instant(*start), clock.end(*end), Duration::from_secs(*owlt_s as i64))
-        };
-        let pieces = ranges[first..].iter().map_while(|range| piece(range).within(starts, ends));
-        contact.light_time = LightTime::new(pieces.collect());
-        contact
-    }
 }
 
 /// `yyyy/mm/dd-hh:mm:ss`; only the year needs all its digits.
@@ -555,7 +418,7 @@ fn calendar_fields(text: &str) -> Option<crate::calendar::Fields> {
 }
 
 /// Whether a number is more at home in bit/s: a rate of modems and space links, or more than 10 Gbit/s if it were bytes.
-fn looks_like_bits(rate: u64) -> bool {
+pub(super) fn looks_like_bits(rate: u64) -> bool {
     const LINES: [u64; 6] = [9600, 19_200, 38_400, 57_600, 115_200, 1_544_000];
     let powers_of_two_kbit =
         rate.is_multiple_of(1000) && (rate / 1000).is_power_of_two() && (8000..=2_048_000).contains(&rate);

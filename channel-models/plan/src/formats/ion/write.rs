@@ -94,8 +94,8 @@ impl Times {
         }
         let Some(zero) = self.zero else { return Ok(()) };
         for (field, at) in [("start", contact.start), ("end", contact.end)] {
-            let fits = time(at, zero).is_some_and(|fields| fields < LAST);
-            if !fits && !(field == "end" && at == Instant::MAX) {
+            let never = field == "end" && at == Instant::MAX;
+            if !never && time(at, zero).is_none_or(|fields| fields >= LAST) {
                 return refuse(field, at, "ION's clock ends on 2038-01-18");
             }
         }
@@ -250,9 +250,12 @@ fn range_lines(ranges: &Ranges, losses: &mut Vec<Loss>) -> Vec<RangeLine> {
     lines
 }
 
+/// Start, end, and what either direction has there.
+type Stretch = (i64, i64, [Option<Option<u64>>; 2]);
+
 /// Both directions cut at the instants of either. A direction is `None` outside of its contacts, and `Some(None)` where it has one
 /// whose light time is not known.
-fn stretches(there: &[Seconds], back: &[Seconds]) -> Vec<(i64, i64, [Option<Option<u64>>; 2])> {
+fn stretches(there: &[Seconds], back: &[Seconds]) -> Vec<Stretch> {
     let cuts: BTreeSet<i64> = there.iter().chain(back).flat_map(|span| [span.0, span.1]).collect();
     let cuts: Vec<i64> = cuts.into_iter().collect();
     let mut sides = [there.iter().peekable(), back.iter().peekable()];

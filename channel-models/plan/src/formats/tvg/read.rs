@@ -336,7 +336,7 @@ impl Building {
 
     fn fill(&mut self, contact: &mut Contact, all: &[Characteristics]) -> Result<(), String> {
         let Some(first) = all.first() else { return Err("it has no rate and no delay".to_owned()) };
-        if !(first.from * 1e9 <= contact.start.as_nanos() as f64 + 0.5) {
+        if at_seconds(first.from).is_none_or(|from| from > contact.start) {
             return Err(format!("its first rate and delay hold from {} only, after its start", first.from));
         }
         let mut rates = Steps::constant(self.rate(first.bps)?);
@@ -344,7 +344,7 @@ impl Building {
         let mut delays = vec![(contact.start, self.delay(first.delay)?)];
         let mut before = first.from;
         for next in &all[1..] {
-            if !(next.from >= before) {
+            if next.from < before {
                 return Err(format!("the values from {} on stand after those from {before} on", next.from));
             }
             before = next.from;
