@@ -153,6 +153,7 @@ fn a_bad_contact_of_dtn_tvg_util_is_named() {
     assert!(parts("[[5, 1, 0, 0]]").contains("from 5 only"));
     assert!(parts("[[0, 1, 0, 0], [9, 1, 0, 0], [8, 1, 0, 0]]").contains("stand after"));
     assert!(parts("[[0, 1, 0]]").contains("no contact type"));
+    assert!(parts(&format!("[{}[0, 1, 0, 0]]", "[0, 1, 0, 0], ".repeat(65_536))).contains("no more than 65536 values"));
     let kind = |kind: &str| {
         let text = format!(
             "{{\"edges\": [{{\"contacts\": [[\"a\", \"b\", 0, 600, [[0, 8, 0, 0]]]]}}], \"contact_type\": \"{kind}\"}}"

@@ -119,6 +119,11 @@ impl<'de> Deserialize<'de> for Vertices {
     }
 }
 
+/// So many changes of rate and delay are held in all, a contact's first ones included.
+const MAX_CHANGES: usize = 4 * MAX_CONTACTS;
+/// So many numbers or lists stand in one list of a contact.
+const MAX_ITEMS: usize = 65_536;
+
 struct Edges(Vec<Entry>);
 
 impl<'de> Deserialize<'de> for Edges {
@@ -130,10 +135,12 @@ impl<'de> Deserialize<'de> for Edges {
                 f.write_str("a list of edges")
             }
             fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Edges, A::Error> {
-                let mut entries = Vec::new();
+                let mut entries: Vec<Entry> = Vec::new();
+                let mut changes = 0;
                 while let Some(Edge(mut contacts)) = list.next_element()? {
+                    changes += contacts.iter().map(|entry| entry.contact.light_time.pieces().len()).sum::<usize>();
                     entries.append(&mut contacts);
-                    if entries.len() > MAX_CONTACTS {
+                    if entries.len() > MAX_CONTACTS || changes > MAX_CHANGES {
                         return Err(de::Error::custom(ReadProblem::TooMany));
                     }
                 }
@@ -248,6 +255,9 @@ impl<'de> Deserialize<'de> for Item {
             fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Item, A::Error> {
                 let mut items = Vec::new();
                 while let Some(item) = list.next_element()? {
+                    if items.len() == MAX_ITEMS {
+                        return Err(de::Error::invalid_length(MAX_ITEMS + 1, &"no more than 65536 values in a list"));
+                    }
                     items.push(item);
                 }
                 Ok(Item::List(items))
@@ -281,6 +291,8 @@ impl Building {
         let mut contact = Contact::new(from, to, times.0, times.1);
         contact.confidence = confidence;
         self.fill(&mut contact, &characteristics)?;
+        // What says the same again is not kept.
+        contact.tidy();
         if end < NEVER_S as f64 && end > 315_576_000.0 {
             self.doubts.push(Doubt::FarTime { seconds: end, years: (end / 31_557_600.0).round() });
         }
