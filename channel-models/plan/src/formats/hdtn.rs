@@ -7,14 +7,14 @@
 use std::fmt::{self, Write};
 
 use farlink_units::{Duration, Instant};
-use serde::de::{self, Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{self, Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 
 use super::cut::{by_seconds, light_time_loss, whole_seconds};
 use super::error::{quote, some_of};
-use super::json::{self, Whole, once};
+use super::json::{self, Many, Whole, once};
 use super::{
-    Doubt, Export, Import, Loss, MAX_CONTACTS, NEVER_S, Place, ReadError, ReadOptions, Warning, WriteError,
-    WriteOptions, lone_nodes, lost_chances, lost_epoch, numbers,
+    Doubt, Export, Import, Loss, NEVER_S, Place, ReadError, ReadOptions, Warning, WriteError, WriteOptions,
+    lost_chances, lost_epoch, lost_nodes, numbers,
 };
 use crate::calendar::{at_s, ceil_s, floor_s, from_unix, instant, is_whole_s};
 use crate::{Contact, ContactPlan, LightTime, NodeId, Rate, Steps};
@@ -122,7 +122,7 @@ impl<'de> Deserialize<'de> for File {
                 let (mut contacts, mut unknown) = (None, None);
                 while let Some(key) = map.next_key::<String>()? {
                     if key == "contacts" {
-                        once(&mut contacts, &key, map.next_value::<Entries>()?.0)?;
+                        once(&mut contacts, &key, map.next_value::<Many<Entry>>()?.0)?;
                     } else {
                         map.next_value::<IgnoredAny>()?;
                         unknown.get_or_insert(quote(&key));
@@ -133,31 +133,6 @@ impl<'de> Deserialize<'de> for File {
             }
         }
         deserializer.deserialize_map(Fields)
-    }
-}
-
-struct Entries(Vec<Entry>);
-
-impl<'de> Deserialize<'de> for Entries {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct List;
-        impl<'de> Visitor<'de> for List {
-            type Value = Entries;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a list of contacts")
-            }
-            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Entries, A::Error> {
-                let mut entries = Vec::new();
-                while let Some(entry) = list.next_element()? {
-                    if entries.len() == MAX_CONTACTS {
-                        return Err(de::Error::custom(super::ReadProblem::TooMany));
-                    }
-                    entries.push(entry);
-                }
-                Ok(Entries(entries))
-            }
-        }
-        deserializer.deserialize_seq(List)
     }
 }
 
@@ -228,7 +203,7 @@ pub(super) fn write(plan: &ContactPlan, options: &WriteOptions) -> Result<Export
     let mut losses = Vec::new();
     lost_epoch(plan, &mut losses);
     let numbers = numbers(plan, &mut losses)?;
-    lone_nodes(plan, &mut losses);
+    lost_nodes(plan, plan.contacts.iter(), &mut losses);
     let mut text = String::from("{\n  \"contacts\": [");
     let mut id = 0;
     for contact in &plan.contacts {

@@ -1,11 +1,12 @@
 //! JSON, with lines and columns in errors.
 
 use std::fmt;
+use std::marker::PhantomData;
 
-use serde::de::{self, Deserialize, Deserializer, Visitor};
+use serde::de::{self, Deserialize, Deserializer, SeqAccess, Visitor};
 
 use super::error::quote;
-use super::{ReadError, ReadProblem};
+use super::{MAX_CONTACTS, ReadError, ReadProblem};
 
 /// Reads a whole document.
 pub(super) fn parse<'de, T: Deserialize<'de>>(text: &'de str) -> Result<T, ReadError> {
@@ -55,4 +56,30 @@ pub(super) fn twice<E: de::Error>(key: &str) -> E {
 /// Sets a field that may stand only once.
 pub(super) fn once<T, E: de::Error>(slot: &mut Option<T>, key: &str, value: T) -> Result<(), E> {
     if slot.replace(value).is_some() { Err(twice(key)) } else { Ok(()) }
+}
+
+/// A list of contacts, with no more than a plan may have.
+pub(super) struct Many<T>(pub Vec<T>);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Many<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct List<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for List<T> {
+            type Value = Many<T>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list of contacts")
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Many<T>, A::Error> {
+                let mut items = Vec::new();
+                while let Some(item) = list.next_element()? {
+                    if items.len() == MAX_CONTACTS {
+                        return Err(de::Error::custom(ReadProblem::TooMany));
+                    }
+                    items.push(item);
+                }
+                Ok(Many(items))
+            }
+        }
+        deserializer.deserialize_seq(List(PhantomData))
+    }
 }

@@ -21,6 +21,7 @@ mod json;
 mod native;
 mod tvg;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 
@@ -219,12 +220,12 @@ fn number(node: &NodeId, losses: &mut Vec<Loss>) -> Result<u64, WriteError> {
 }
 
 /// The nodes' numbers, looked up once each.
-fn numbers(plan: &ContactPlan, losses: &mut Vec<Loss>) -> Result<std::collections::BTreeMap<NodeId, u64>, WriteError> {
-    let mut numbers = std::collections::BTreeMap::new();
+fn numbers(plan: &ContactPlan, losses: &mut Vec<Loss>) -> Result<BTreeMap<NodeId, u64>, WriteError> {
+    let mut numbers = BTreeMap::new();
     for node in &plan.nodes {
         numbers.insert(node.clone(), number(node, losses)?);
     }
-    let mut seen = std::collections::BTreeMap::new();
+    let mut seen = BTreeMap::new();
     for (node, number) in &numbers {
         if let Some(other) = seen.insert(number, node) {
             return Err(WriteError::SameNumber { node: node.clone(), other: other.clone(), number: *number });
@@ -233,16 +234,12 @@ fn numbers(plan: &ContactPlan, losses: &mut Vec<Loss>) -> Result<std::collection
     Ok(numbers)
 }
 
-/// Nodes without contacts are lost where a format tells contacts only.
-fn lone_nodes(plan: &ContactPlan, losses: &mut Vec<Loss>) {
-    let met: std::collections::BTreeSet<_> = plan.contacts.iter().flat_map(|c| [&c.from, &c.to]).collect();
+/// Nodes that none of the contacts that are written has are lost where a format tells contacts only.
+fn lost_nodes<'a>(plan: &ContactPlan, written: impl Iterator<Item = &'a Contact>, losses: &mut Vec<Loss>) {
+    let met: BTreeSet<_> = written.flat_map(|contact| [&contact.from, &contact.to]).collect();
     for node in plan.nodes.iter().filter(|node| !met.contains(node)) {
-        losses.push(Loss {
-            contact: None,
-            field: "node",
-            was: node.to_string(),
-            written: "nothing: no contact".to_owned(),
-        });
+        let (was, written) = (node.to_string(), "nothing: it has no contact that is written".to_owned());
+        losses.push(Loss { contact: None, field: "node", was, written });
     }
 }
 

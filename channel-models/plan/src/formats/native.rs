@@ -25,8 +25,8 @@ use farlink_units::{BitRate, Duration, Instant, Ratio};
 use serde::Deserialize;
 use serde::de::{self, Deserializer, SeqAccess, Visitor};
 
-use super::json::{self, string};
-use super::{Export, Import, MAX_CONTACTS, ReadError, ReadProblem};
+use super::json::{self, Many, string};
+use super::{Export, Import, ReadError};
 use crate::calendar::{read_rfc3339, rfc3339, seconds, time};
 use crate::{Contact, ContactPlan, LightTime, NodeId, Piece, Rate, Steps};
 
@@ -37,7 +37,7 @@ pub(super) fn read(text: &str) -> Result<Import, ReadError> {
     let plan = ContactPlan {
         epoch: file.epoch.map(|epoch| epoch.0),
         nodes: file.nodes.into_iter().collect(),
-        contacts: file.contacts.0,
+        contacts: file.contacts.0.into_iter().map(Contact::from).collect(),
     };
     Ok(Import { plan, warnings: Vec::new() })
 }
@@ -52,7 +52,7 @@ struct File {
     epoch: Option<Calendar>,
     #[serde(default)]
     nodes: Vec<NodeId>,
-    contacts: Contacts,
+    contacts: Many<Entry>,
 }
 
 #[derive(Deserialize)]
@@ -222,31 +222,6 @@ impl From<Entry> for Contact {
         };
         contact.confidence = entry.confidence.unwrap_or(contact.confidence);
         contact
-    }
-}
-
-struct Contacts(Vec<Contact>);
-
-impl<'de> Deserialize<'de> for Contacts {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct List;
-        impl<'de> Visitor<'de> for List {
-            type Value = Contacts;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a list of contacts")
-            }
-            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Contacts, A::Error> {
-                let mut contacts = Vec::new();
-                while let Some(entry) = list.next_element::<Entry>()? {
-                    if contacts.len() == MAX_CONTACTS {
-                        return Err(de::Error::custom(ReadProblem::TooMany));
-                    }
-                    contacts.push(entry.into());
-                }
-                Ok(Contacts(contacts))
-            }
-        }
-        deserializer.deserialize_seq(List)
     }
 }
 

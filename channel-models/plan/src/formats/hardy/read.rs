@@ -18,7 +18,8 @@ const USAGE: &str =
 const MAX_DAYS: i64 = 20_000_000;
 
 pub(in super::super) fn read(text: &str, options: &ReadOptions) -> Result<Import, ReadError> {
-    let mut reader = Reader { line: 0, routes: Vec::new(), warnings: Vec::new(), warned: BTreeSet::new() };
+    let mut reader =
+        Reader { line: 0, routes: Vec::new(), warnings: Vec::new(), routes_told: false, warned: BTreeSet::new() };
     for (index, line) in text.lines().enumerate() {
         reader.line = index + 1;
         let line = line.trim();
@@ -56,6 +57,8 @@ struct Reader {
     line: usize,
     routes: Vec<Route>,
     warnings: Vec<Warning>,
+    routes_told: bool,
+    /// Lines of which an overlap was told: of a line that recurs, once is enough.
     warned: BTreeSet<usize>,
 }
 
@@ -89,8 +92,7 @@ impl Reader {
         let to = self.next_hop(via)?;
         let fields = self.fields(&words[3..])?;
         let exact = own_pattern(&to).as_deref() == Some(pattern);
-        if (!exact || fields.priority) && self.warned.is_empty() {
-            self.warned.insert(0);
+        if (!exact || fields.priority) && !std::mem::replace(&mut self.routes_told, true) {
             self.warn(Doubt::Routes);
         }
         let (rate, delay) = (fields.rate.unwrap_or(Rate::Unlimited), fields.delay);

@@ -1,12 +1,11 @@
 //! Writing contacts as routes.
 
-use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use farlink_units::{Duration, Instant};
 
 use super::super::cut::{Flat, flat, light_time_loss};
-use super::super::{Export, Loss, WriteError, WriteOptions, lost_chances, number};
+use super::super::{Export, Loss, WriteError, WriteOptions, lost_chances, lost_nodes, number};
 use super::MAX_DELAY_US;
 use super::read::own_pattern;
 use crate::calendar::{rfc3339, time};
@@ -16,14 +15,12 @@ pub(in super::super) fn write(plan: &ContactPlan, options: &WriteOptions) -> Res
     let local = options.local.as_ref().ok_or(WriteError::NoLocalNode)?;
     let mut losses = Vec::new();
     let mut text = String::new();
-    let mut met = BTreeSet::from([local]);
     let mut first = None;
     for contact in &plan.contacts {
         if contact.from != *local {
             losses.push(Loss::of(contact, "contact", "of another node", "nothing: the file is of one node"));
             continue;
         }
-        met.insert(&contact.to);
         let (pattern, eid) = eid(&contact.to, &mut losses)?;
         lost_chances(contact, true, true, &mut losses);
         for stretch in stretches(contact, options, &mut losses) {
@@ -39,17 +36,7 @@ pub(in super::super) fn write(plan: &ContactPlan, options: &WriteOptions) -> Res
             text.push('\n');
         }
     }
-    for node in plan.nodes.iter().filter(|node| !met.contains(node)) {
-        losses.push(Loss {
-            contact: None,
-            field: "node",
-            was: node.to_string(),
-            written: "nothing: no contact".to_owned(),
-        });
-    }
-    if first.is_none() && plan.nodes.contains(local) {
-        losses.push(Loss { contact: None, field: "node", was: local.to_string(), written: "nothing".to_owned() });
-    }
+    lost_nodes(plan, plan.contacts.iter().filter(|contact| contact.from == *local), &mut losses);
     if plan.epoch.is_some() && first != Some(Instant::ZERO) {
         let written = "nothing: a reader begins with the first time".to_owned();
         let was = plan.epoch.map(|epoch| epoch.to_string()).unwrap_or_default();

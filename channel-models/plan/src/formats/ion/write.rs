@@ -6,7 +6,7 @@ use std::fmt::Write;
 use farlink_units::{Duration, Instant};
 
 use super::super::cut::{Seconds, by_seconds, light_time_loss, whole_seconds};
-use super::super::{Export, Loss, NEVER_S, WriteError, WriteOptions, lone_nodes, lost_chances, lost_epoch, numbers};
+use super::super::{Export, Loss, NEVER_S, WriteError, WriteOptions, lost_chances, lost_epoch, lost_nodes, numbers};
 use super::{LAST, MAX_BYTES_PER_S};
 use crate::calendar::{at_s, ceil_s, floor_s, is_whole_s, time, to_unix};
 use crate::{Contact, ContactPlan, Rate};
@@ -28,7 +28,7 @@ pub(in super::super) fn write(plan: &ContactPlan, options: &WriteOptions) -> Res
     let mut losses = Vec::new();
     let times = Times::new(plan, options, &mut losses)?;
     let numbers = numbers(plan, &mut losses)?;
-    lone_nodes(plan, &mut losses);
+    lost_nodes(plan, plan.contacts.iter(), &mut losses);
     let mut lines = Vec::new();
     let mut ranges = Ranges::new();
     for contact in &plan.contacts {
