@@ -2,7 +2,7 @@
 
 use farlink_contact_plan::NodeId;
 use farlink_contact_plan::formats::{
-    Format, MAX_BYTES, ReadError, ReadOptions, ReadProblem, WriteOptions, read, write,
+    Format, MAX_BYTES, ReadError, ReadOptions, ReadProblem, WriteError, WriteOptions, read, write,
 };
 use farlink_units::{Duration, Instant};
 use hifitime::Epoch;
@@ -238,6 +238,22 @@ fn what_recurs_without_bound_is_refused() {
     // A day that never comes costs its days, and no more of them than there may be.
     let never = "ipn:2.*.* via ipn:2.1.0 cron \"0 0 30 2 *\" duration 1s\n".repeat(100_000);
     assert_eq!(problem(never.as_bytes(), &year), ReadProblem::TooMany);
+}
+
+/// A light time that grows for three centuries would be cut into as many seconds.
+#[test]
+fn light_times_without_bound_are_refused() {
+    let text = b"{\"format\": \"farlink-contact-plan\", \"version\": 1, \"epoch\": \"2026-03-27T00:00:00Z\", \"contacts\": [{\"from\": \"ipn:1.0\", \
+        \"to\": \"ipn:2.0\", \"start\": \"0 s\", \"end\": \"5e9 s\", \"light_time\": [[\"0 s\", \"5e9 s\", \"0 s\", \"9e9 s\"]]}]}";
+    let plan = read(Format::Native, text, &options()).unwrap().plan;
+    for format in Format::ALL {
+        let local = Some(NodeId::ipn(1));
+        let written = write(format, &plan, &WriteOptions { local, ..WriteOptions::default() });
+        match format {
+            Format::Native => assert_eq!(written.unwrap().losses, []),
+            _ => assert!(matches!(written, Err(WriteError::TooMany { .. })), "{format}: {written:?}"),
+        }
+    }
 }
 
 /// A generator of its own, so that the mutations are the same for ever.

@@ -360,6 +360,14 @@ pub enum WriteError {
     /// A format of one node's contacts needs to know which node.
     #[error("the format tells contacts of one node: tell which")]
     NoLocalNode,
+    /// Light times that vary so much that the file would not end.
+    #[error(
+        "up to {contact}, the light times vary so much that they make more than {MAX_CONTACTS} lines: take a larger tolerance or fewer contacts"
+    )]
+    TooMany {
+        /// The contact with which it is too much, in words.
+        contact: String,
+    },
     /// A time that the format cannot write.
     #[error("{contact}: the format cannot write its {field}, {time}: {limit}")]
     Time {

@@ -196,6 +196,7 @@ pub fn write(format: Format, plan: &ContactPlan, options: &WriteOptions) -> Resu
     }
     let mut plan = plan.clone();
     plan.tidy();
+    check_stretches(format, &plan, options)?;
     match format {
         Format::Ion => ion::write(&plan, options),
         Format::Hdtn => hdtn::write(&plan, options),
@@ -203,6 +204,24 @@ pub fn write(format: Format, plan: &ContactPlan, options: &WriteOptions) -> Resu
         Format::TvgUtil => tvg::write(&plan, options),
         Format::Native => Ok(native::write(&plan)),
     }
+}
+
+/// Refuses what would become more lines than anybody reads: light times that vary without bound.
+fn check_stretches(format: Format, plan: &ContactPlan, options: &WriteOptions) -> Result<(), WriteError> {
+    let unit = match format {
+        Format::Native => return Ok(()),
+        Format::Ion | Format::Hdtn => Duration::from_secs(1),
+        Format::Hardy | Format::TvgUtil => options.tolerance.max(Duration::from_nanos(1)).saturating_mul(2),
+    };
+    let mut count: i128 = 0;
+    for contact in &plan.contacts {
+        let change = |piece: &crate::Piece| i128::from((piece.last - piece.first).as_nanos()).abs();
+        count += contact.light_time.pieces().iter().map(change).sum::<i128>() / i128::from(unit.as_nanos());
+        if count > MAX_CONTACTS as i128 {
+            return Err(WriteError::TooMany { contact: contact.to_string() });
+        }
+    }
+    Ok(())
 }
 
 /// The node's number, for formats that know nothing else; its name is lost where it is not the usual one.
