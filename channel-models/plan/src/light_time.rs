@@ -172,6 +172,31 @@ impl LightTime {
         gaps
     }
 
+    /// Samples to interpolate between, in order of time, for those who know nothing else. Where it rises at once, two samples are
+    /// a nanosecond apart; where it falls at once, it falls as fast as time passes, so that nothing overtakes what left before.
+    /// Over what is not known, the samples on either side are joined.
+    pub fn samples(&self) -> Vec<(Instant, Duration)> {
+        let mut samples: Vec<(Instant, Duration)> = Vec::with_capacity(self.pieces.len() + 1);
+        for piece in &self.pieces {
+            let from = match samples.last_mut() {
+                // What left last would be overtaken before this instant.
+                Some(last) if last.1 > piece.first => last_falling(*last, piece),
+                Some(last) if last.1 < piece.first && last.0 == piece.start => {
+                    last.0 = last.0 - Duration::from_nanos(1);
+                    (piece.start, piece.first)
+                }
+                _ => (piece.start, piece.first),
+            };
+            let end = (piece.end, piece.last.max(from.1 - (piece.end - from.0)));
+            for sample in [from, end] {
+                if samples.last().is_none_or(|last| last.0 < sample.0) {
+                    samples.push(sample);
+                }
+            }
+        }
+        samples
+    }
+
     /// Whether it is one value throughout.
     pub fn is_constant(&self) -> bool {
         self.min() == self.max()
@@ -189,6 +214,23 @@ impl LightTime {
         }
         self.pieces = kept;
     }
+}
+
+/// Where a piece is met by a light time that falls as fast as time passes.
+fn last_falling((since, light_time): (Instant, Duration), piece: &Piece) -> (Instant, Duration) {
+    let falling = |at: Instant| light_time - (at - since);
+    let (mut above, mut met) = (piece.start, piece.end);
+    if falling(above) <= piece.first {
+        return (piece.start, piece.first);
+    }
+    if falling(met) > piece.last {
+        return (piece.end, falling(met));
+    }
+    while met - above > Duration::from_nanos(1) {
+        let middle = above + Duration::from_nanos((met - above).as_nanos() / 2);
+        *(if falling(middle) > piece.at(middle) { &mut above } else { &mut met }) = middle;
+    }
+    (met, falling(met).max(piece.at(met)))
 }
 
 #[cfg(test)]
@@ -235,6 +277,30 @@ mod tests {
         assert!(worst <= 1000, "{worst} ns");
         assert!(light.pieces().len() < 5000, "{}", light.pieces().len());
         assert_eq!(LightTime::fit(s(5), s(5), tolerance, of), LightTime::UNKNOWN);
+    }
+
+    #[test]
+    fn in_samples_nothing_overtakes() {
+        let steps = [(s(0), d(10)), (s(20), d(15)), (s(40), d(12)), (s(42), d(1)), (s(60), d(1))];
+        let samples = LightTime::stepped(&steps, s(80)).samples();
+        let ns = Duration::from_nanos(1);
+        let expected = [
+            (s(0), d(10)),
+            (s(20) - ns, d(10)),
+            (s(20), d(15)),
+            (s(40), d(15)),
+            (s(42), d(13)),
+            (s(54), d(1)),
+            (s(60), d(1)),
+            (s(80), d(1)),
+        ];
+        assert_eq!(samples, expected);
+        let arrivals: Vec<_> = samples.iter().map(|(at, light_time)| *at + *light_time).collect();
+        assert!(arrivals.is_sorted());
+        let linear = [(s(0), d(10)), (s(50), d(12)), (s(100), d(13))];
+        assert_eq!(LightTime::sampled(&linear).samples(), linear);
+        assert_eq!(LightTime::constant(s(0), s(5), d(1)).samples(), [(s(0), d(1)), (s(5), d(1))]);
+        assert!(LightTime::UNKNOWN.samples().is_empty());
     }
 
     #[test]
