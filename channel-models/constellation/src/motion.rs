@@ -114,6 +114,12 @@ impl Motion {
         [phase, phase + self.ahead].map(|u| (self.inclination.0 * u.sin()).asin().to_degrees())
     }
 
+    /// Whether the planes are turned the opposite way: their normals are more than 90° apart.
+    pub(crate) fn planes_head_on(&self) -> bool {
+        let (sin_i, cos_i) = self.inclination;
+        cos_i * cos_i + sin_i * sin_i * self.apart.cos() < 0.0
+    }
+
     /// The first satellite's argument of latitude, in radians.
     pub(crate) fn phase(&self, at: Instant) -> f64 {
         self.start + self.rate * at.as_secs_f64()

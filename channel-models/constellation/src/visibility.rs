@@ -15,8 +15,9 @@ use crate::shell::{NoSuchSlot, Shell};
 pub enum Pointing {
     /// All around: the link lives through the change of sides where planes cross.
     AllRound,
-    /// A terminal to each side: links between planes are from the right of one satellite to the left of another. Where the
-    /// planes cross the link flips: it breaks, and the other two terminals take this long to find each other.
+    /// A terminal to each side. Links between planes that move alike are from the right of one satellite to the left of
+    /// another; of two that meet head-on, as across a seam, from right to right or left to left. Where the planes cross the link
+    /// flips: it breaks, and the other terminals take this long to find each other.
     OneTerminalPerSide {
         /// The time from when both ends see each other on new sides until the link carries again.
         acquisition: Duration,
@@ -131,13 +132,13 @@ impl<'a> Conditions<'a> {
         let low = |sine: f64| phase.sin().abs() <= sine && (phase + motion.ahead).sin().abs() <= sine;
         motion.cos_angle(phase) >= self.least_cos_angle
             && self.max_sine.is_none_or(low)
-            && (self.acquisition.is_none() || self.on_opposite_sides(phase))
+            && (self.acquisition.is_none() || self.terminals_match(phase))
     }
 
-    /// Whether each has a terminal towards the other that looks back: the right one of the one, the left one of the other.
-    fn on_opposite_sides(&self, phase: f64) -> bool {
+    /// Whether each sees the other on the side on which pairs like this are linked.
+    fn terminals_match(&self, phase: f64) -> bool {
         match (self.motion.second_beside(phase), self.motion.first_beside(phase)) {
-            (Some(one), Some(other)) => one != other,
+            (Some(one), Some(other)) => (one == other) == self.motion.planes_head_on(),
             _ => true,
         }
     }

@@ -127,7 +127,9 @@ fn compare_with_positions(shell: &Shell, rules: &LinkRules) -> usize {
             length(minus(other, one)) <= rules.max_range_km
                 && ends.clearance_km(at) >= EARTH_KM + rules.grazing_altitude_km
                 && (!between_planes || low(one) && low(other))
-                && (!between_planes || rules.pointing == Pointing::AllRound || ends.side(0, at) != ends.side(1, at))
+                && (!between_planes
+                    || rules.pointing == Pointing::AllRound
+                    || (ends.side(0, at) == ends.side(1, at)) == (link.relation == Relation::AcrossSeam))
         };
         let contacts = shell.contacts(&link, rules, Instant::ZERO, day()).unwrap();
         let near_edge = |at: Instant| {
@@ -213,6 +215,28 @@ fn a_flip_costs_the_time_for_acquisition() {
     }
     // Longer than half a revolution: the sides change before anything is found.
     assert!(contacts(Duration::from_secs(6000)).is_empty());
+}
+
+#[test]
+fn across_the_seam_terminals_of_one_side_look_at_each_other() {
+    let shell = star();
+    let sides = Pointing::OneTerminalPerSide { acquisition: Duration::ZERO };
+    let mut passes = 0;
+    for link in shell.seam_links() {
+        let contacts = |pointing| {
+            let rules = LinkRules { max_range_km: 2000.0, pointing, ..open() };
+            shell.contacts(&link, &rules, Instant::ZERO, day()).unwrap()
+        };
+        // Away from the poles, where the planes are well apart, both see the other on the same side all the time.
+        let low = |c: &&Interval| shell.motion(link.from, link.to).unwrap().latitudes_deg(c.start)[0].abs() < 60.0;
+        let (any, paired) = (contacts(Pointing::AllRound), contacts(sides));
+        for pass in any.iter().filter(low) {
+            assert!(paired.contains(pass), "{link:?} {pass:?}");
+            passes += 1;
+        }
+    }
+    println!("{passes} passes");
+    assert!(passes > 10, "{passes}");
 }
 
 #[test]
