@@ -62,17 +62,29 @@ fn to_peer(bytes: usize, lifetime: i64) -> Transmission {
 
 /// Sends one bundle at 5 s over channels without errors; returns what happened until `end`.
 fn run(rate_bps: u64, light_time: i64, there: &[Contact], back: &[Contact], bytes: usize, end: i64) -> Vec<Stamped> {
-    let (out, into) = (schedule(there, rate_bps, light_time), schedule(back, rate_bps, light_time));
+    run_at([rate_bps; 2], 0.0, light_time, [there, back], bytes, end)
+}
+
+/// The same at a rate there and a rate back, with bit errors.
+fn run_at(
+    rates_bps: [u64; 2],
+    ber: f64,
+    light_time: i64,
+    [there, back]: [&[Contact]; 2],
+    bytes: usize,
+    end: i64,
+) -> Vec<Stamped> {
+    let (out, into) = (schedule(there, rates_bps[0], light_time), schedule(back, rates_bps[1], light_time));
     let nodes = vec![node(1, 2, out.clone(), into.clone()), node(2, 1, into, out)];
-    let channel = |id, contacts: &[Contact]| {
+    let channel = |id: u16, contacts: &[Contact]| {
         let intervals = contacts.iter().map(|(start, end)| Interval { start: at(*start), end: at(*end) }).collect();
         Channel::new(ChannelConfig {
             id: ChannelId(id),
-            rate: Rate::constant(BitRate::from_bps(rate_bps).unwrap()),
+            rate: Rate::constant(BitRate::from_bps(rates_bps[usize::from(id)]).unwrap()),
             overhead_bits: 0,
             contacts: Contacts::During(intervals),
             light_time: LightTime::Constant(Duration::from_secs(light_time)),
-            errors: Errors::independent(0.0, 1),
+            errors: Errors::independent(ber, u64::from(id) + 1),
             damaged: Damaged::Drop,
             queue_bits: 1 << 30,
         })
@@ -99,11 +111,43 @@ fn assert_delivered_without_retransmission(log: &[Stamped]) {
     assert!(again.is_empty(), "nothing was lost, and yet: {again:#?}");
 }
 
+/// When the bundle was delivered, in seconds.
+fn delivered_at(log: &[Stamped]) -> f64 {
+    let delivered = |s: &&Stamped| matches!(&s.event, Event::Bundle { notice: BundleNotice::Delivered, .. });
+    log.iter().find(delivered).expect("the bundle is delivered").at.as_secs_f64()
+}
+
 #[test]
 fn a_slow_link_without_errors_needs_no_retransmission() {
     // At 1 kbit/s a segment takes eleven seconds, far more than the margin.
     let log = run(1000, 1, &[(0, 100_000)], &[(0, 100_000)], 3960, 1000);
     assert_delivered_without_retransmission(&log);
+}
+
+#[test]
+fn rates_that_differ_by_a_hundred_and_by_a_thousand_are_usable() {
+    // IPN architecture 2001 (draft-irtf-ipnrg-arch-00), sections 1.1 and 1.2: 100 kbit/s from Mars and 1 kbit/s to it, in excess
+    // of 100:1 and up to 1000:1. 1 MB from 20 light-minutes away.
+    const LIGHT_TIME: i64 = 1200;
+    const BYTES: usize = 1_000_000;
+    let always: &[Contact] = &[(0, 1_000_000)];
+    for there in [100_000, 1_000_000] {
+        let ideal = 5.0 + 8.0 * BYTES as f64 / there as f64 + LIGHT_TIME as f64;
+        let log = run_at([there, 1000], 0.0, LIGHT_TIME, [always; 2], BYTES, 100_000);
+        assert_delivered_without_retransmission(&log);
+        let clean = delivered_at(&log);
+        // Headers, and nothing that waits for the slow way back.
+        assert!(clean < ideal + 0.02 * (ideal - 1205.0), "{there} bit/s: {clean} s, ideally {ideal} s");
+
+        let log = run_at([there, 1000], 1e-6, LIGHT_TIME, [always; 2], BYTES, 100_000);
+        let again =
+            log.iter().filter(|s| matches!(&s.event, Event::Ltp { notice: LtpNotice::Retransmitted { .. }, .. }));
+        assert!(again.count() > 0, "a megabyte at 1e-6 does not come through whole");
+        // One more round: the report of what is missing, and that again. A report takes seconds at 1 kbit/s.
+        let damaged = delivered_at(&log);
+        println!("{there} bit/s there, 1000 back: {clean} s without errors, {damaged} s at 1e-6");
+        assert!(damaged < clean + 2.0 * LIGHT_TIME as f64 + 60.0, "{there} bit/s: {damaged} s");
+    }
 }
 
 #[test]

@@ -59,7 +59,7 @@
 //! # How right it is
 //! Orbits are circles with the secular rates of J2, as in `farlink-channel-models`, and for these the closed forms are exact:
 //! ranges agree with its positions to 1e-6 km (`tests/links.rs`). The body hides as a sphere of its equatorial radius plus
-//! [`LinkRules::grazing_altitude_km`]. Left out: the light time between satellites (at most some 20 ms), periodic
+//! [`LinkRules::grazing_altitude_km`]. Left out: the light time between satellites (at most some 20 ms in low orbits), periodic
 //! perturbations, drag and station keeping.
 
 mod address;

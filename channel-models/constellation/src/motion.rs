@@ -15,6 +15,9 @@ use farlink_units::Instant;
 
 use crate::shell::{NoSuchSlot, Shell, Slot};
 
+/// Sines of inclinations, and one less the cosines of angles between planes, that count as 0.
+pub(crate) const FLAT: f64 = 1e-12;
+
 /// On which side of its orbital plane a satellite sees another, looking ahead with up away from the body. (Its velocity leans
 /// out of that plane by the drift of the node, less than 0.1°.)
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -98,12 +101,12 @@ impl Motion {
         self.constant - self.swing * (2.0 * phase + self.ahead).cos() > 0.0
     }
 
-    /// On which side the first sees the second; `None` in one plane, where it is neither.
+    /// On which side the first sees the second; `None` if they share a plane, where it is neither.
     pub fn side_of_second(&self, at: Instant) -> Option<Side> {
         self.second_beside(self.phase(at))
     }
 
-    /// On which side the second sees the first; `None` in one plane.
+    /// On which side the second sees the first; `None` if they share a plane.
     pub fn side_of_first(&self, at: Instant) -> Option<Side> {
         self.first_beside(self.phase(at))
     }
@@ -112,6 +115,16 @@ impl Motion {
     pub fn latitudes_deg(&self, at: Instant) -> [f64; 2] {
         let phase = self.phase(at);
         [phase, phase + self.ahead].map(|u| (self.inclination.0 * u.sin()).asin().to_degrees())
+    }
+
+    /// Whether the planes are flown the opposite way: their normals are more than 90° apart.
+    pub(crate) fn planes_head_on(&self) -> bool {
+        self.cos_between_normals() < -FLAT
+    }
+
+    fn cos_between_normals(&self) -> f64 {
+        let (sin_i, cos_i) = self.inclination;
+        cos_i * cos_i + sin_i * sin_i * self.apart.cos()
     }
 
     /// The first satellite's argument of latitude, in radians.
@@ -159,10 +172,9 @@ impl Motion {
         self.has_sides().then_some(if above > 0.0 { Side::Left } else { Side::Right })
     }
 
-    /// Whether the two planes are different ones.
+    /// Whether the two planes are different ones, whichever way they are flown.
     fn has_sides(&self) -> bool {
-        const SAME: f64 = 1e-12;
-        self.inclination.0.abs() > SAME && (1.0 - self.apart.cos()) > SAME
+        1.0 - self.cos_between_normals().abs() > FLAT
     }
 
     fn range_at(&self, phase: f64) -> f64 {

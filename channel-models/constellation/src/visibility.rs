@@ -6,7 +6,7 @@ use farlink_channel_models::Interval;
 use farlink_units::{Duration, Instant};
 use thiserror::Error;
 
-use crate::motion::Motion;
+use crate::motion::{FLAT, Motion};
 use crate::neighbours::Link;
 use crate::shell::{NoSuchSlot, Shell};
 
@@ -15,8 +15,9 @@ use crate::shell::{NoSuchSlot, Shell};
 pub enum Pointing {
     /// All around: the link lives through the change of sides where planes cross.
     AllRound,
-    /// A terminal to each side: links between planes are from the right of one satellite to the left of another. Where the
-    /// planes cross the link flips: it breaks, and the other two terminals take this long to find each other.
+    /// A terminal to each side. Links between planes that move alike are from the right of one satellite to the left of
+    /// another; of two that meet head-on, as across a seam, from right to right or left to left. Where the planes cross the link
+    /// flips: it breaks, and the other terminals take this long to find each other.
     OneTerminalPerSide {
         /// The time from when both ends see each other on new sides until the link carries again.
         acquisition: Duration,
@@ -113,7 +114,11 @@ impl<'a> Conditions<'a> {
         // The middle of the line is nearest to the centre, a cos(θ/2) away.
         let grazing = ((body_km + rules.grazing_altitude_km) / a).max(0.0);
         let above_limb = if grazing > 1.0 { f64::INFINITY } else { 2.0 * grazing * grazing - 1.0 };
-        let sine = rules.max_latitude_deg.to_radians().sin() / motion.inclination.0;
+        // On the equator, where a latitude is a rounding error, no latitude is too high.
+        let sine = match motion.inclination.0 {
+            sin_i if sin_i.abs() < FLAT => f64::INFINITY,
+            sin_i => rules.max_latitude_deg.to_radians().sin() / sin_i,
+        };
         Conditions {
             motion,
             least_cos_angle: in_range.max(above_limb),
@@ -131,13 +136,13 @@ impl<'a> Conditions<'a> {
         let low = |sine: f64| phase.sin().abs() <= sine && (phase + motion.ahead).sin().abs() <= sine;
         motion.cos_angle(phase) >= self.least_cos_angle
             && self.max_sine.is_none_or(low)
-            && (self.acquisition.is_none() || self.on_opposite_sides(phase))
+            && (self.acquisition.is_none() || self.terminals_match(phase))
     }
 
-    /// Whether each has a terminal towards the other that looks back: the right one of the one, the left one of the other.
-    fn on_opposite_sides(&self, phase: f64) -> bool {
+    /// Whether each sees the other on the side on which pairs like this are linked.
+    fn terminals_match(&self, phase: f64) -> bool {
         match (self.motion.second_beside(phase), self.motion.first_beside(phase)) {
-            (Some(one), Some(other)) => one != other,
+            (Some(one), Some(other)) => (one == other) == self.motion.planes_head_on(),
             _ => true,
         }
     }
@@ -211,12 +216,18 @@ impl<'a> Conditions<'a> {
         let Some(arcs) = self.arcs() else { return vec![Interval { start, end }] };
         let motion = self.motion;
         let turn = |at| (motion.phase(at) / TAU).floor() as i64;
-        let mut found = Vec::new();
+        let mut found: Vec<Interval> = Vec::new();
         // An arc begins less than two turns before the phase at which it ends.
         for turn in turn(start) - 2..=turn(end) {
             let at = |phase: f64| Instant::from_secs_f64((phase - motion.start + turn as f64 * TAU) / motion.rate);
-            let cut = |&(from, to): &(f64, f64)| Interval { start: at(from).max(start), end: at(to).min(end) };
-            found.extend(arcs.iter().map(cut).filter(|part| part.start < part.end));
+            for &(from, to) in &arcs {
+                // Where one turn follows the other, an edge that both know may be rounded to one nanosecond or the next.
+                let free = found.last().map_or(start, |last| last.end);
+                let part = Interval { start: at(from).max(free), end: at(to).min(end) };
+                if part.start < part.end {
+                    found.push(part);
+                }
+            }
         }
         found
     }

@@ -2,13 +2,12 @@
 
 mod support;
 
-use farlink_channel_models::{Body, Geometry, Interval, Place, Visibility};
-use farlink_constellation::{Link, LinkError, LinkRules, Mesh, Motion, Pattern, Pointing, Relation, Shell, Side};
+use farlink_channel_models::{Body, Geometry, Interval, Visibility};
+use farlink_constellation::{Link, LinkError, LinkRules, Mesh, Motion, Pattern, Pointing, Relation, Shell};
 use farlink_units::{Duration, Instant};
 use hifitime::Epoch;
+use support::positions::{Ends, length, minus};
 use support::{delta, shell, slot, star};
-
-const EARTH_KM: f64 = 6378.1366;
 
 fn day() -> Instant {
     Instant::ZERO + Duration::from_secs(86_400)
@@ -31,54 +30,6 @@ fn open() -> LinkRules {
 fn sample(shell: &Shell) -> Vec<Link> {
     let seam = shell.seam_links();
     shell.links(Mesh::AllAdjacent).into_iter().step_by(131).chain(seam.into_iter().step_by(17)).collect()
-}
-
-type Vector = [f64; 3];
-
-fn minus(a: Vector, b: Vector) -> Vector {
-    [a[0] - b[0], a[1] - b[1], a[2] - b[2]]
-}
-
-fn dot(a: Vector, b: Vector) -> f64 {
-    a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
-}
-
-fn length(a: Vector) -> f64 {
-    dot(a, a).sqrt()
-}
-
-/// Both ends of a link about the Earth's centre, as channel-models places them.
-struct Ends<'a> {
-    geometry: &'a Geometry,
-    places: [Place; 2],
-}
-
-impl<'a> Ends<'a> {
-    fn new(geometry: &'a Geometry, shell: &Shell, link: &Link) -> Self {
-        Ends { geometry, places: [link.from, link.to].map(|slot| Place::Orbit(shell.orbit(slot).unwrap())) }
-    }
-
-    fn at(&self, at: Instant) -> [Vector; 2] {
-        let earth = self.geometry.position_km(&Place::Center(Body::Earth), at).unwrap();
-        [0, 1].map(|i| minus(self.geometry.position_km(&self.places[i], at).unwrap(), earth))
-    }
-
-    /// How far the line between them passes from the Earth's centre.
-    fn clearance_km(&self, at: Instant) -> f64 {
-        let [one, other] = self.at(at);
-        let line = minus(other, one);
-        let along = (-dot(one, line) / dot(line, line)).clamp(0.0, 1.0);
-        length([0, 1, 2].map(|i| one[i] + along * line[i]))
-    }
-
-    /// The side on which the end `from` has the other: above or below the plane of its orbit.
-    fn side(&self, from: usize, at: Instant) -> Side {
-        let Place::Orbit(orbit) = &self.places[from] else { panic!("an orbit") };
-        let node = orbit.ascending_node_deg.to_radians() + orbit.secular_rates().ascending_node * at.as_secs_f64();
-        let inclination = orbit.inclination_deg.to_radians();
-        let normal = [inclination.sin() * node.sin(), -inclination.sin() * node.cos(), inclination.cos()];
-        if dot(normal, self.at(at)[1 - from]) > 0.0 { Side::Left } else { Side::Right }
-    }
 }
 
 #[test]
@@ -120,15 +71,7 @@ fn compare_with_positions(shell: &Shell, rules: &LinkRules) -> usize {
     let mut edges = 0;
     for link in sample(shell) {
         let ends = Ends::new(&geometry, shell, &link);
-        let between_planes = link.relation != Relation::SamePlane;
-        let carries = |at: Instant| {
-            let [one, other] = ends.at(at);
-            let low = |v: Vector| (v[2] / length(v)).asin().to_degrees().abs() <= rules.max_latitude_deg;
-            length(minus(other, one)) <= rules.max_range_km
-                && ends.clearance_km(at) >= EARTH_KM + rules.grazing_altitude_km
-                && (!between_planes || low(one) && low(other))
-                && (!between_planes || rules.pointing == Pointing::AllRound || ends.side(0, at) != ends.side(1, at))
-        };
+        let carries = |at: Instant| ends.carry(rules, at);
         let contacts = shell.contacts(&link, rules, Instant::ZERO, day()).unwrap();
         let near_edge = |at: Instant| {
             let near = |edge: Instant| (at - edge).as_secs_f64().abs() < 0.002;
@@ -213,6 +156,28 @@ fn a_flip_costs_the_time_for_acquisition() {
     }
     // Longer than half a revolution: the sides change before anything is found.
     assert!(contacts(Duration::from_secs(6000)).is_empty());
+}
+
+#[test]
+fn across_the_seam_terminals_of_one_side_look_at_each_other() {
+    let shell = star();
+    let sides = Pointing::OneTerminalPerSide { acquisition: Duration::ZERO };
+    let mut passes = 0;
+    for link in shell.seam_links() {
+        let contacts = |pointing| {
+            let rules = LinkRules { max_range_km: 2000.0, pointing, ..open() };
+            shell.contacts(&link, &rules, Instant::ZERO, day()).unwrap()
+        };
+        // Away from the poles, where the planes are well apart, both see the other on the same side all the time.
+        let low = |c: &&Interval| shell.motion(link.from, link.to).unwrap().latitudes_deg(c.start)[0].abs() < 60.0;
+        let (any, paired) = (contacts(Pointing::AllRound), contacts(sides));
+        for pass in any.iter().filter(low) {
+            assert!(paired.contains(pass), "{link:?} {pass:?}");
+            passes += 1;
+        }
+    }
+    println!("{passes} passes");
+    assert!(passes > 10, "{passes}");
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! Shells that several tests use.
 #![allow(dead_code)]
 
+pub mod positions;
+
 use farlink_channel_models::Body;
 use farlink_constellation::{Pattern, Shell, Slot, Walker};
 
