@@ -46,9 +46,16 @@ impl Guard {
         let (value_abs, bend) = (value.abs(), bend * ROOM);
         let first = value_abs / speed;
         let second = (away + (away * away + 2.0 * bend * value_abs).sqrt()) / bend;
-        // A NaN, as of places that coincide, is no proof of anything.
-        let safe_s = f64::max(first, second).min(window).min(LONGEST_S);
-        Guard { value, safe_s: if safe_s.is_finite() { safe_s.max(0.0) } else { 0.0 } }
+        Guard::known(value, f64::max(first, second).min(window).min(LONGEST_S))
+    }
+
+    /// A condition that keeps its sign for `safe_s` seconds. Where there is no number, as for places that coincide, it fails
+    /// and nothing is safe.
+    pub(crate) fn known(value: f64, safe_s: f64) -> Guard {
+        Guard {
+            value: if value.is_nan() { f64::NEG_INFINITY } else { value },
+            safe_s: if safe_s.is_finite() { safe_s.max(0.0) } else { 0.0 },
+        }
     }
 }
 

@@ -156,13 +156,13 @@ fn shadow_guard(value: f64, distance: f64, radius: f64, speed: f64, acceleration
     if distance <= radius {
         // On a body's horizon (all of it is the turn of the ground), or inside it.
         let rate = speed / distance + SUN_RAD_S;
-        return Guard { value, safe_s: (value.abs() / rate).min(LOOK_AHEAD_S) };
+        return Guard::known(value, (value.abs() / rate).min(LOOK_AHEAD_S));
     }
     let within = window(0.5 * (distance - radius), speed, acceleration).min(LOOK_AHEAD_S);
     let (near, fast) = (0.5 * (distance + radius), speed + acceleration * within);
     let limb = radius / (near * near - radius * radius).sqrt();
     let rate = FLAT * fast / near * (1.0 + limb) + SUN_RAD_S;
-    Guard { value, safe_s: (value.abs() / rate).min(within) }
+    Guard::known(value, (value.abs() / rate).min(within))
 }
 
 #[cfg(test)]
