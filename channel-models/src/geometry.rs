@@ -81,7 +81,7 @@ impl Geometry {
     /// own motion is taken in (aberration, up to 0.006° for the Earth), refraction (up to 0.09° at 10°) and the bending of
     /// light by gravity (0.0005° at the Sun's limb) are not.
     pub fn elevation_deg(&self, site: &Site, source_km: [f64; 3], received: Instant) -> f64 {
-        self.climb_deg(site, received, |position| position - Vector(source_km)) * -1.0
+        -self.climb_deg(site, received, |position| position - Vector(source_km))
     }
 
     /// How far above the geodetic horizon of `site` an antenna must point at `emitted` for its light to get to

@@ -159,7 +159,7 @@ impl Satellite {
         let found =
             self.model.constants.propagate(sgp4::MinutesSinceEpoch(minutes)).map_err(|error| error.to_string())?;
         let radius_km = Vector(found.position).length();
-        if !(radius_km >= sgp4::WGS72.ae) {
+        if radius_km.is_nan() || radius_km < sgp4::WGS72.ae {
             return Err(format!("it would be {radius_km:.0} km from the centre of the Earth"));
         }
         Ok((found.position, found.velocity))
