@@ -177,3 +177,34 @@ impl Satellite {
         Limits { speed: (GM * energy).sqrt() * 1.02, acceleration: GM / (perigee * perigee) * 1.02 }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The search for contacts relies on the limits, also far from the epoch.
+    #[test]
+    fn satellites_stay_within_their_limits() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../fixtures/golden/geometry/satellites.tle");
+        let all = Satellite::all_from_tle(std::fs::read(path).unwrap()).unwrap();
+        assert_eq!(all.len(), 4);
+        for satellite in all {
+            let limits = satellite.limits();
+            let (start, end) = satellite.span_tt_ns();
+            let (mut speed, mut acceleration) = (0.0_f64, 0.0_f64);
+            for k in 0..20_000 {
+                let at = start + (end - start) / 20_001 * k;
+                let [(_, before), (_, after)] = [at, at + 1_000_000_000].map(|t| satellite.teme(t).unwrap());
+                speed = speed.max(Vector(before).length());
+                acceleration = acceleration.max((Vector(after) - Vector(before)).length());
+            }
+            println!(
+                "{}: {:.3} of the speed, {:.3} of the pull",
+                satellite.name(),
+                speed / limits.speed,
+                acceleration / limits.acceleration
+            );
+            assert!(speed < limits.speed && acceleration < limits.acceleration, "{limits:?}");
+        }
+    }
+}
