@@ -17,7 +17,8 @@ const MOST_USEABLE: Duration = Duration::from_secs(366 * 86_400);
 ///
 /// Positions are those of SGP4 (SDP4 beyond a period of 225 min) with the constants of WGS 72, for which the elements are
 /// made, turned from the true equator and mean equinox of date (TEME) to the ICRF. SGP4 itself is good to a kilometre or so at
-/// the epoch and loses one to three a day in low orbits: elements are useable for 30 days about their epoch unless
+/// the epoch and loses one to three a day in low orbits, and its velocities differ by some cm/s from how its positions change.
+/// Elements are useable for 30 days about their epoch unless
 /// [`Satellite::useable_for`] says otherwise.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Satellite {
