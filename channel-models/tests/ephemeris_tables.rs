@@ -147,6 +147,32 @@ fn outside_its_segments_a_table_has_no_position() {
     assert!(!known(59.9) && known(60.0) && known(600.0) && !known(600.1));
 }
 
+/// With straight lines between the entries the velocity steps at each; the search must not be led past anything.
+#[test]
+fn contacts_of_a_coarse_table_are_what_looking_finds() {
+    let relay = orbit(Body::Mars, 4500.0, 0.3);
+    let lander = Place::Site(Site { body: Body::Mars, latitude_deg: 18.0, longitude_deg: 77.0, altitude_km: 0.0 });
+    let rules = Visibility { elevation_mask_deg: 10.0, occulters: vec![Body::Mars], ..Visibility::default() };
+    let geometry = geometry();
+    for extra in [
+        "INTERPOLATION = LINEAR\n",
+        "INTERPOLATION = LAGRANGE\nINTERPOLATION_DEGREE = 2\n",
+        "INTERPOLATION = HERMITE\nINTERPOLATION_DEGREE = 1\n",
+    ] {
+        let text = file(&[segment(&relay, Body::Mars, extra, TimeScale::UTC, -300, 43_500, 300)]);
+        let table = Place::Table(EphemerisTable::from_oem(text).unwrap());
+        for (from, to) in [(&table, &lander), (&lander, &table), (&table, &Place::Center(Body::Earth))] {
+            let found = geometry.contacts(from, to, &rules, at(0.0), at(43_000.0));
+            assert!(found.len() > 1, "{extra}");
+            for s in (0..43_000).step_by(3) {
+                let now = at(f64::from(s));
+                let seen = geometry.visible(from, to, &rules, now);
+                assert_eq!(seen, found.iter().any(|c| c.contains(now)), "{extra}: {now}");
+            }
+        }
+    }
+}
+
 #[test]
 fn contacts_of_a_table_are_those_of_its_orbiter() {
     let relay = orbit(Body::Mars, 4500.0, 0.3);

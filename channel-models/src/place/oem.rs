@@ -338,8 +338,8 @@ fn interpolation(values: &Values) -> Result<Interpolation, OemError> {
     match method.to_ascii_uppercase().as_str() {
         "LAGRANGE" => Ok(Interpolation::Lagrange { degree: degree()? }),
         "LINEAR" => Ok(Interpolation::Lagrange { degree: 1 }),
-        // Each line gives two conditions, so an even degree is raised by one.
-        "HERMITE" => Ok(Interpolation::Hermite { degree: degree()? | 1 }),
+        // Each line gives two conditions, so an even degree is raised by one, and two lines make a cubic.
+        "HERMITE" => Ok(Interpolation::Hermite { degree: (degree()? | 1).max(3) }),
         _ => Err(unsupported(line, "INTERPOLATION", method, "HERMITE, LAGRANGE or LINEAR")),
     }
 }
