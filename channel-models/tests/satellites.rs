@@ -115,6 +115,34 @@ fn passes_are_those_of_skyfield() {
 }
 
 #[test]
+fn shadows_are_where_the_oracle_has_them() {
+    let satellites = satellites();
+    let rows = golden("shadows.csv");
+    assert!(rows.len() > 40, "{}", rows.len());
+    let mut worst = 0.0_f64;
+    for row in &rows {
+        let geometry = Geometry::new(epoch(&row[1]));
+        let place = &satellites[&row[0]];
+        let wanted = Instant::from_secs_f64(number(&row[3]));
+        // The oracle covers the Sun's centre: half of its disc.
+        let lit = |at| geometry.sunlit(place, &[Body::Earth], at).unwrap() > 0.5;
+        let minute = Duration::from_secs(60);
+        let (mut low, mut high) = (wanted - minute, wanted + minute);
+        assert!(lit(low) != lit(high) && lit(low) == (row[2] == "in"), "{row:?}");
+        while high - low > Duration::from_millis(1) {
+            let middle = low + Duration::from_nanos((high - low).as_nanos() / 2);
+            if lit(middle) == lit(low) { low = middle } else { high = middle }
+        }
+        worst = worst.max((high - wanted).as_secs_f64().abs());
+        // And the penumbra is about it.
+        let found = geometry.eclipses(place, &[Body::Earth], wanted - minute, wanted + minute);
+        assert!(found.penumbra.len() == 1 && found.penumbra[0].contains(wanted), "{row:?} {found:?}");
+    }
+    println!("worst: {worst:.3} s");
+    assert!(worst < 0.1, "{worst}");
+}
+
+#[test]
 fn beyond_its_span_a_satellite_has_no_position() {
     let satellite = Satellite::from_tle(ISS).unwrap();
     let geometry = Geometry::new(satellite.epoch());
