@@ -172,8 +172,10 @@ impl Satellite {
         let e = &self.model.elements;
         let a = (GM / (e.mean_motion * std::f64::consts::TAU / 86_400.0).powi(2)).cbrt();
         // Short periods move the perigee by some 20 km, the Moon and the Sun that of a long ellipse by a hundredth of its
-        // axis in a month; drag lowers it further, and below the ground there is no position.
-        let perigee = (a * (1.0 - e.eccentricity) * 0.99 - 0.01 * a - 50.0).max(sgp4::WGS72.ae);
+        // axis in a month. Drag may take a low one down to the ground, and below that there is no position.
+        let perigee = a * (1.0 - e.eccentricity) * 0.99 - 0.01 * a - 50.0;
+        let ground = sgp4::WGS72.ae;
+        let perigee = if perigee < ground + 700.0 { ground } else { perigee };
         let energy = (2.0 / perigee - 1.0 / (a * 1.02)).max(1.0 / perigee);
         Limits { speed: (GM * energy).sqrt() * 1.02, acceleration: GM / (perigee * perigee) * 1.02 }
     }
