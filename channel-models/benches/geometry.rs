@@ -1,9 +1,9 @@
-//! What the emulator pays per frame, and a plan per day.
+//! What light times and a plan per day cost.
 
 use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use farlink_channel_models::{BitErrors, Body, Geometry, Orbit, Place, Site, Visibility};
+use farlink_channel_models::{Body, Geometry, Orbit, Place, Site, Visibility};
 use farlink_units::{Duration, Instant};
 use hifitime::Epoch;
 
@@ -66,13 +66,5 @@ fn contacts(c: &mut Criterion) {
     }
 }
 
-fn bit_errors(c: &mut Criterion) {
-    let mut out = Vec::new();
-    let mut errors = BitErrors::independent(1e-6, 1);
-    c.bench_function("bit errors at 1e-6, frame of 8192 bits", |b| b.iter(|| errors.flips(8192, black_box(&mut out))));
-    let mut errors = BitErrors::independent(1e-6, 1);
-    c.bench_function("bit errors at 1e-6, 1e9 bits", |b| b.iter(|| errors.flips(1_000_000_000, black_box(&mut out))));
-}
-
-criterion_group!(benches, light_time, contacts, bit_errors);
+criterion_group!(benches, light_time, contacts);
 criterion_main!(benches);

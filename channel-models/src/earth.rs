@@ -44,7 +44,8 @@ const NUTATION: [([f64; 5], [f64; 6]); 32] = [
     ([1.0, 0.0, 0.0, -2.0, 1.0], [-12_873.0, -10.0, -37.0, 6953.0, 0.0, -14.0]),
 ];
 
-fn polynomial(t: f64, coefficients: &[f64]) -> f64 {
+/// c₀ + c₁ t + c₂ t² + …
+pub(crate) fn polynomial(t: f64, coefficients: &[f64]) -> f64 {
     coefficients.iter().rev().fold(0.0, |sum, c| sum * t + c)
 }
 

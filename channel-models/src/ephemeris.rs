@@ -1,7 +1,9 @@
-//! Where the Sun and the planets are.
+//! Where the Sun, the planets and the Moon are.
 //!
 //! VSOP87E (Bretagnon & Francou 1988): full series, rectangular, barycentric. Its Earth is the Earth itself, not the barycentre
-//! of Earth and Moon. The giant planets stand for their systems' barycentres.
+//! of Earth and Moon. The giant planets stand for their systems' barycentres. The Moon is placed from the Earth by ELP/MPP02.
+
+mod moon;
 
 use crate::body::Body;
 use crate::pieces::Pieces;
@@ -21,7 +23,8 @@ const FROM_VSOP: [[f64; 3]; 3] = [
     [0.000_000_000_000, 0.397_776_982_902, 0.917_482_137_087],
 ];
 
-/// The series itself: barycentric km on ICRF axes, `tdb_days` after J2000. Slow.
+/// The series itself: km on ICRF axes, `tdb_days` after J2000, from the barycentre of the solar system, but for the Moon from the
+/// Earth. Slow.
 pub(crate) fn series_km(body: Body, tdb_days: f64) -> [f64; 3] {
     use vsop87::vsop87e as v;
     let series = match body {
@@ -29,6 +32,7 @@ pub(crate) fn series_km(body: Body, tdb_days: f64) -> [f64; 3] {
         Body::Mercury => v::mercury,
         Body::Venus => v::venus,
         Body::Earth => v::earth,
+        Body::Moon => return moon::from_earth_km(tdb_days),
         Body::Mars => v::mars,
         Body::Jupiter => v::jupiter,
         Body::Saturn => v::saturn,
@@ -39,18 +43,32 @@ pub(crate) fn series_km(body: Body, tdb_days: f64) -> [f64; 3] {
     FROM_VSOP.map(|row| (row[0] * p.x + row[1] * p.y + row[2] * p.z) * AU_KM)
 }
 
-/// The positions of all bodies, through pieces. Twelve coefficients keep
-/// them within 4 cm of the series (400 instants of each from 2000 to 2050; Mercury is the worst).
-pub(crate) struct Ephemeris([Pieces<3, 12>; 9]);
+/// The positions of all bodies, through pieces.
+///
+/// Eight days and twelve coefficients keep the planets within 4 cm of the series (400 instants of each from 2000 to 2050; Mercury
+/// is the worst). The Moon turns faster: four days and fourteen coefficients keep it within a millimetre of its own.
+pub(crate) struct Ephemeris {
+    /// From the barycentre; the Moon's stays empty.
+    planets: [Pieces<8, 3, 12>; Body::COUNT],
+    /// From the Earth.
+    moon: Pieces<4, 3, 14>,
+}
 
 impl Ephemeris {
     pub(crate) fn new() -> Self {
-        Ephemeris(std::array::from_fn(|_| Pieces::new()))
+        Ephemeris { planets: std::array::from_fn(|_| Pieces::new()), moon: Pieces::new() }
     }
 
     /// Barycentric km on ICRF axes, `tdb_ns` nanoseconds after J2000.
     pub(crate) fn position_km(&self, body: Body, tdb_ns: i64) -> Vector {
-        Vector(self.0[body as usize].at(tdb_ns, |days| series_km(body, days)))
+        match body {
+            Body::Moon => self.position_km(Body::Earth, tdb_ns) + self.moon_from_earth_km(tdb_ns),
+            _ => Vector(self.planets[body as usize].at(tdb_ns, |days| series_km(body, days))),
+        }
+    }
+
+    fn moon_from_earth_km(&self, tdb_ns: i64) -> Vector {
+        Vector(self.moon.at(tdb_ns, |days| series_km(Body::Moon, days)))
     }
 }
 
@@ -62,13 +80,17 @@ mod tests {
     #[test]
     fn pieces_are_within_a_metre_of_the_series() {
         let ephemeris = Ephemeris::new();
-        let mut worst = [0.0_f64; 9];
+        let mut worst = [0.0_f64; Body::COUNT];
         for body in Body::ALL {
             for i in 0..12_i64 {
                 // Ticks of 1/128 day, which a Julian date holds exactly, spread over 2000 … 2050 and through the pieces.
                 let ticks = i * 143_213 + i * i * 17;
                 let exact = series_km(body, ticks as f64 / 128.0);
-                let pieced = ephemeris.position_km(body, ticks * (DAY_NS / 128));
+                let at = ticks * (DAY_NS / 128);
+                let pieced = match body {
+                    Body::Moon => ephemeris.moon_from_earth_km(at),
+                    _ => ephemeris.position_km(body, at),
+                };
                 worst[body as usize] = worst[body as usize].max((pieced - Vector(exact)).length());
             }
         }

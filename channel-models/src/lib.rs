@@ -11,7 +11,9 @@
 //! | when does the Sun make it worse | [`Geometry::degraded`] |
 //! | when has a place no sunlight | [`Geometry::eclipses`], [`Geometry::sunlit`] |
 //!
-//! [`LightTime`] and [`BitErrors`] are what a channel holds.
+//! [`LightTime`], [`Rate`] and [`Errors`] are what a channel holds;
+//! [`radio`] works out what rate and which errors a link has. What distance and loss do to protocols is in
+//! [`acknowledgeable()`], [`tcp_throughput_bound_bps`], [`end_to_end_retransmissions`] and [`hop_by_hop_retransmissions`].
 //!
 //! ```
 //! use farlink_channel_models::{Body, Geometry, Orbit, Place, Site, Visibility};
@@ -84,29 +86,36 @@
 //! from their systems' barycentres (up to 300 km), for orbits everything but the secular part of J2, and in Doppler what gravity
 //! does to clocks (up to 1e-8).
 
-mod bit_errors;
+mod acknowledgeable;
 mod body;
 mod contacts;
 mod earth;
 mod ephemeris;
+pub mod errors;
 mod geometry;
 mod guard;
 mod light_time;
 mod path;
 mod pieces;
 mod place;
+pub mod radio;
 mod range_table;
+mod rate;
 mod ray;
+mod retransmission;
 mod rotation;
+mod series;
 mod sight;
 mod sunlight;
+mod tcp_bound;
 mod timescale;
 mod vector;
 mod visibility;
 
-pub use bit_errors::BitErrors;
+pub use acknowledgeable::{acknowledgeable, arrivals};
 pub use body::Body;
 pub use contacts::{ChannelContacts, Interval, Pair};
+pub use errors::Errors;
 pub use geometry::{Geometry, SPEED_OF_LIGHT_KM_S};
 pub use light_time::LightTime;
 pub use place::{
@@ -114,6 +123,10 @@ pub use place::{
     Site, TextError, TleError,
 };
 pub use range_table::{RangeTable, RangeTableError};
+pub use rate::{Rate, RateError, Sending};
+pub use retransmission::{delivery_probability, end_to_end_retransmissions, hop_by_hop_retransmissions};
+pub use series::{Cell, Series, SeriesError};
 pub use sight::{EndSight, Sight};
 pub use sunlight::Eclipses;
+pub use tcp_bound::{CongestionAvoidance, tcp_throughput_bound_bps};
 pub use visibility::{Antenna, End, HorizonTable, KeepOut, Obstacle, RuleError, SunLimit, Visibility};

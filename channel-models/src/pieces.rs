@@ -1,7 +1,7 @@
 //! Smooth functions of time, evaluated through Chebyshev pieces.
 //!
 //! The full series of the ephemerides and of the bodies' orientations cost up to a tenth of a millisecond. Each is therefore
-//! sampled once per piece of eight days, when somebody first asks for that piece, and read from the polynomial afterwards. A
+//! sampled once per piece of some days, when somebody first asks for that piece, and read from the polynomial afterwards. A
 //! piece depends on nothing but its number, so neither the order of the calls nor the number of threads can show in a result.
 
 use std::f64::consts::PI;
@@ -10,19 +10,14 @@ use std::sync::OnceLock;
 /// Nanoseconds in a day.
 pub(crate) const DAY_NS: i64 = 86_400_000_000_000;
 
-const PIECE_DAYS: i64 = 8;
-const PIECE_NS: i64 = PIECE_DAYS * DAY_NS;
-
 /// Pieces come in pages, so that a long empty time costs no memory.
 const PAGE: i64 = 64;
-/// Covers every time that fits into 64 bits of nanoseconds.
-const PAGES: i64 = (i64::MAX / PIECE_NS / PAGE + 1) * 2;
 
 type Piece<const D: usize, const N: usize> = [[f64; D]; N];
 type Page<const D: usize, const N: usize> = Box<[OnceLock<Box<Piece<D, N>>>]>;
 
-/// A function from time to `D` numbers, kept in pieces of `N` coefficients each.
-pub(crate) struct Pieces<const D: usize, const N: usize> {
+/// A function from time to `D` numbers, kept in pieces of `DAYS` days and `N` coefficients each.
+pub(crate) struct Pieces<const DAYS: i64, const D: usize, const N: usize> {
     pages: Box<[OnceLock<Page<D, N>>]>,
     transform: Transform<N>,
 }
@@ -38,8 +33,8 @@ struct Transform<const N: usize> {
 const NODE_GRID: f64 = (1u32 << 24) as f64;
 
 impl<const N: usize> Transform<N> {
-    fn new() -> Self {
-        let half = PIECE_DAYS as f64 / 2.0;
+    /// For pieces that are twice `half` days long.
+    fn new(half: f64) -> Self {
         let angle = |k: usize| PI * (k as f64 + 0.5) / N as f64;
         Transform {
             nodes: std::array::from_fn(|k| (angle(k).cos() * half * NODE_GRID).round() / NODE_GRID / half),
@@ -94,22 +89,28 @@ fn evaluate<const D: usize, const N: usize>(coefficients: &Piece<D, N>, x: f64) 
     sum
 }
 
-impl<const D: usize, const N: usize> Pieces<D, N> {
+impl<const DAYS: i64, const D: usize, const N: usize> Pieces<DAYS, D, N> {
+    /// How long a piece is, in nanoseconds.
+    const LENGTH: i64 = DAYS * DAY_NS;
+    const HALF_DAYS: f64 = DAYS as f64 / 2.0;
+    /// Covers every time that fits into 64 bits of nanoseconds.
+    const PAGES: i64 = (i64::MAX / Self::LENGTH / PAGE + 1) * 2;
+
     pub(crate) fn new() -> Self {
-        Pieces { pages: (0..PAGES).map(|_| OnceLock::new()).collect(), transform: Transform::new() }
+        let pages = (0..Self::PAGES).map(|_| OnceLock::new()).collect();
+        Pieces { pages, transform: Transform::new(Self::HALF_DAYS) }
     }
 
     /// The value at `ns` nanoseconds after J2000, where `function` takes days since J2000.
     pub(crate) fn at(&self, ns: i64, function: impl Fn(f64) -> [f64; D]) -> [f64; D] {
-        let number = ns.div_euclid(PIECE_NS);
-        let page = self.pages[(number.div_euclid(PAGE) + PAGES / 2) as usize]
+        let number = ns.div_euclid(Self::LENGTH);
+        let page = self.pages[(number.div_euclid(PAGE) + Self::PAGES / 2) as usize]
             .get_or_init(|| (0..PAGE).map(|_| OnceLock::new()).collect());
         let piece = page[number.rem_euclid(PAGE) as usize].get_or_init(|| {
-            let half = PIECE_DAYS as f64 / 2.0;
-            let middle = (number * PIECE_DAYS) as f64 + half;
-            Box::new(self.transform.fit(&self.transform.nodes.map(|x| function(middle + half * x))))
+            let middle = (number * DAYS) as f64 + Self::HALF_DAYS;
+            Box::new(self.transform.fit(&self.transform.nodes.map(|x| function(middle + Self::HALF_DAYS * x))))
         });
-        let x = (ns.rem_euclid(PIECE_NS) - PIECE_NS / 2) as f64 / (PIECE_NS / 2) as f64;
+        let x = (ns.rem_euclid(Self::LENGTH) - Self::LENGTH / 2) as f64 / (Self::LENGTH / 2) as f64;
         evaluate(piece, x)
     }
 }
@@ -120,7 +121,7 @@ mod tests {
 
     #[test]
     fn a_polynomial_comes_back() {
-        let pieces = Pieces::<2, 12>::new();
+        let pieces = Pieces::<8, 2, 12>::new();
         let f = |d: f64| [1.0 - 0.3 * d + 0.01 * d * d, (d / 9.0).sin()];
         for i in -40..40_i64 {
             let ns = i * DAY_NS * 3 / 10 + 12_345;
@@ -131,7 +132,7 @@ mod tests {
 
     #[test]
     fn the_ends_of_time_are_inside() {
-        let pieces = Pieces::<1, 5>::new();
+        let pieces = Pieces::<8, 1, 5>::new();
         for ns in [i64::MIN, -1, 0, i64::MAX] {
             assert!((pieces.at(ns, |d| [d])[0] - ns as f64 / DAY_NS as f64).abs() < 1e-9);
         }

@@ -15,19 +15,20 @@ use crate::vector::{Axes, Vector, fraction};
 type Term = (f64, f64, f64);
 
 /// Rotational elements in degrees: pole α₀ and δ₀ with their rates per Julian century, prime meridian W with its rate per
-/// day; then the terms that are summed to α₀ (sines), δ₀ (cosines) and W (sines).
+/// day and per day squared; then the terms that are summed to α₀ (sines), δ₀ (cosines) and W (sines).
 struct Elements {
     ra: [f64; 2],
     dec: [f64; 2],
-    meridian: [f64; 2],
+    meridian: [f64; 3],
     ra_terms: &'static [Term],
     dec_terms: &'static [Term],
     meridian_terms: &'static [Term],
 }
 
 impl Elements {
-    const fn steady(ra: f64, dec: f64, meridian: [f64; 2]) -> Self {
+    const fn steady(ra: f64, dec: f64, [w, rate]: [f64; 2]) -> Self {
         let terms: &[Term] = &[];
+        let meridian = [w, rate, 0.0];
         Elements { ra: [ra, 0.0], dec: [dec, 0.0], meridian, ra_terms: terms, dec_terms: terms, meridian_terms: terms }
     }
 }
@@ -39,7 +40,7 @@ const URANUS: Elements = Elements::steady(257.311, -15.175, [203.81, -501.160_09
 const MERCURY: Elements = Elements {
     ra: [281.0103, -0.0328],
     dec: [61.4155, -0.0049],
-    meridian: [329.5988, 6.138_510_8],
+    meridian: [329.5988, 6.138_510_8, 0.0],
     ra_terms: &[],
     dec_terms: &[],
     meridian_terms: &[
@@ -51,10 +52,54 @@ const MERCURY: Elements = Elements {
     ],
 };
 
+/// Days in a Julian century.
+const CENTURY: f64 = 36_525.0;
+
+/// The mean-Earth frame, within 0.003° (90 m on the ground) of the librations of JPL's DE421.
+const MOON: Elements = Elements {
+    ra: [269.9949, 0.0031],
+    dec: [66.5392, 0.0130],
+    meridian: [38.3213, 13.176_358_15, -1.4e-12],
+    ra_terms: &[
+        (-3.8787, 125.045, -0.052_992_1 * CENTURY),
+        (-0.1204, 250.089, -0.105_984_2 * CENTURY),
+        (0.0700, 260.008, 13.012_000_9 * CENTURY),
+        (-0.0172, 176.625, 13.340_715_4 * CENTURY),
+        (0.0072, 311.589, 26.405_708_4 * CENTURY),
+        (-0.0052, 15.134, -0.158_976_3 * CENTURY),
+        (0.0043, 25.053, 12.959_008_8 * CENTURY),
+    ],
+    dec_terms: &[
+        (1.5419, 125.045, -0.052_992_1 * CENTURY),
+        (0.0239, 250.089, -0.105_984_2 * CENTURY),
+        (-0.0278, 260.008, 13.012_000_9 * CENTURY),
+        (0.0068, 176.625, 13.340_715_4 * CENTURY),
+        (-0.0029, 311.589, 26.405_708_4 * CENTURY),
+        (0.0009, 134.963, 13.064_993_0 * CENTURY),
+        (0.0008, 15.134, -0.158_976_3 * CENTURY),
+        (-0.0009, 25.053, 12.959_008_8 * CENTURY),
+    ],
+    meridian_terms: &[
+        (3.5610, 125.045, -0.052_992_1 * CENTURY),
+        (0.1208, 250.089, -0.105_984_2 * CENTURY),
+        (-0.0642, 260.008, 13.012_000_9 * CENTURY),
+        (0.0158, 176.625, 13.340_715_4 * CENTURY),
+        (0.0252, 357.529, 0.985_600_3 * CENTURY),
+        (-0.0066, 311.589, 26.405_708_4 * CENTURY),
+        (-0.0047, 134.963, 13.064_993_0 * CENTURY),
+        (-0.0046, 276.617, 0.328_714_6 * CENTURY),
+        (0.0028, 34.226, 1.748_487_7 * CENTURY),
+        (0.0052, 15.134, -0.158_976_3 * CENTURY),
+        (0.0040, 119.743, 0.003_609_6 * CENTURY),
+        (0.0019, 239.961, 0.164_357_3 * CENTURY),
+        (-0.0044, 25.053, 12.959_008_8 * CENTURY),
+    ],
+};
+
 const MARS: Elements = Elements {
     ra: [317.269_202, -0.109_275_47],
     dec: [54.432_516, -0.058_271_05],
-    meridian: [176.049_863, 350.891_982_443_297],
+    meridian: [176.049_863, 350.891_982_443_297, 0.0],
     ra_terms: &[
         (0.000_068, 198.991_226, 19_139.481_998_5),
         (0.000_238, 226.292_679, 38_280.851_128_1),
@@ -82,7 +127,7 @@ const MARS: Elements = Elements {
 const JUPITER: Elements = Elements {
     ra: [268.056_595, -0.006_499],
     dec: [64.495_303, 0.002_413],
-    meridian: [284.95, 870.536],
+    meridian: [284.95, 870.536, 0.0],
     ra_terms: &[
         (0.000_117, 99.360_714, 4850.4046),
         (0.000_938, 175.895_369, 1191.9605),
@@ -103,7 +148,7 @@ const JUPITER: Elements = Elements {
 const SATURN: Elements = Elements {
     ra: [40.589, -0.036],
     dec: [83.537, -0.004],
-    meridian: [38.90, 810.793_902_4],
+    meridian: [38.90, 810.793_902_4, 0.0],
     ra_terms: &[],
     dec_terms: &[],
     meridian_terms: &[],
@@ -112,7 +157,7 @@ const SATURN: Elements = Elements {
 const NEPTUNE: Elements = Elements {
     ra: [299.36, 0.0],
     dec: [43.46, 0.0],
-    meridian: [249.978, 541.139_775_7],
+    meridian: [249.978, 541.139_775_7, 0.0],
     ra_terms: &[(0.70, 357.85, 52.316)],
     dec_terms: &[(-0.51, 357.85, 52.316)],
     meridian_terms: &[(-0.48, 357.85, 52.316)],
@@ -125,6 +170,7 @@ fn elements(body: Body) -> Option<&'static Elements> {
         Body::Mercury => Some(&MERCURY),
         Body::Venus => Some(&VENUS),
         Body::Earth => None,
+        Body::Moon => Some(&MOON),
         Body::Mars => Some(&MARS),
         Body::Jupiter => Some(&JUPITER),
         Body::Saturn => Some(&SATURN),
@@ -135,14 +181,14 @@ fn elements(body: Body) -> Option<&'static Elements> {
 
 /// α, δ and the slow part of W (all but the rate) in radians, `days` after J2000.
 fn iau_angles(e: &Elements, days: f64) -> [f64; 3] {
-    let t = days / 36_525.0;
+    let t = days / CENTURY;
     let phase = |term: &Term| (term.1 + term.2 * t).to_radians();
     let sines = |terms: &[Term]| terms.iter().map(|x| x.0 * phase(x).sin()).sum::<f64>();
     let cosines = |terms: &[Term]| terms.iter().map(|x| x.0 * phase(x).cos()).sum::<f64>();
     [
         e.ra[0] + e.ra[1] * t + sines(e.ra_terms),
         e.dec[0] + e.dec[1] * t + cosines(e.dec_terms),
-        e.meridian[0] + sines(e.meridian_terms),
+        e.meridian[0] + e.meridian[2] * days * days + sines(e.meridian_terms),
     ]
     .map(f64::to_radians)
 }
@@ -168,9 +214,10 @@ fn intermediate_axes(x: f64, y: f64) -> Axes {
     }
 }
 
-/// The body's equatorial frame of J2000, in which orbits are given; for the Earth the ICRF axes.
+/// The body's equatorial frame of J2000, in which orbits are given; for the Earth the ICRF axes. The Moon's equator does not
+/// stay there: it goes round the ecliptic's pole in 18.6 years, at 1.5°.
 pub(crate) fn orbit_axes(body: Body) -> &'static Axes {
-    static AXES: LazyLock<[Axes; 9]> = LazyLock::new(|| {
+    static AXES: LazyLock<[Axes; Body::COUNT]> = LazyLock::new(|| {
         Body::ALL.map(|body| {
             elements(body).map_or(Axes::SAME, |e| {
                 let [ra, dec, _] = iau_angles(e, 0.0);
@@ -187,7 +234,7 @@ pub(crate) fn rotation_period_s(body: Body) -> f64 {
 }
 
 /// The orientations of all bodies, through pieces.
-pub(crate) struct Rotation([Pieces<3, 12>; 9]);
+pub(crate) struct Rotation([Pieces<8, 3, 12>; Body::COUNT]);
 
 impl Rotation {
     pub(crate) fn new() -> Self {
@@ -291,6 +338,29 @@ mod tests {
             let error = (axes.x - Vector(x)).length().max((axes.z - Vector(z)).length());
             assert!(error < 1e-10, "{body:?}: {error}");
         }
+    }
+
+    /// x and z of the Moon's mean-Earth axes, from the librations of JPL's DE421 (`jplephem`) and the rotation from its principal
+    /// axes (Williams, Boggs & Folkner 2008: 67.92″, 78.56″, 0.30″ about z, y, x).
+    const LIBRATIONS: [(f64, [f64; 3], [f64; 3]); 5] = [
+        (0.25, [0.747312020, 0.598322508, 0.289024083], [-0.022606098, -0.411822132, 0.910983807]),
+        (3000.5, [0.898770603, -0.400516591, -0.178319552], [0.015544668, -0.377365266, 0.925934025]),
+        (9500.25, [0.454274669, -0.824519356, -0.337346047], [0.008712070, -0.374544084, 0.927168177]),
+        (14000.75, [-0.954698517, -0.260919158, -0.143080170], [-0.026891980, -0.403204561, 0.914714657]),
+        (18262.0, [-0.996029899, -0.087671830, -0.015430169], [0.022048974, -0.410903704, 0.911412085]),
+    ];
+
+    #[test]
+    fn the_moon_is_turned_as_its_librations_say() {
+        let rotation = Rotation::new();
+        let mut worst = 0.0_f64;
+        for (days, x, z) in LIBRATIONS {
+            let axes =
+                rotation.axes(Body::Moon, (days * 4.0) as i64 * (DAY_NS / 4), || unreachable!("the Earth alone"));
+            worst = worst.max((axes.x - Vector(x)).length()).max((axes.z - Vector(z)).length());
+        }
+        println!("worst difference: {:.4} degrees", worst.to_degrees());
+        assert!(worst.to_degrees() < 0.003, "{worst}");
     }
 
     #[test]

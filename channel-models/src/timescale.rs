@@ -51,7 +51,7 @@ pub(crate) struct Clock {
     /// TT at [`Instant::ZERO`], in nanoseconds since J2000 (2000-01-01 12:00 TT).
     zero: i64,
     /// TDB − TT in nanoseconds. Its shortest period is half a year: the sixth coefficient is below a picosecond.
-    tdb: Pieces<1, 5>,
+    tdb: Pieces<8, 1, 5>,
 }
 
 impl Clock {

@@ -50,7 +50,8 @@ impl Tape {
             Event::FrameLost { channel, frame, bytes, cause } => What::Lost { channel, cause, bytes, frame },
             Event::FrameDelivered { channel, frame, bytes, damaged_bits, .. } => {
                 let content = Default::default();
-                What::Other(Box::new(Event::FrameDelivered { channel, frame, bytes, damaged_bits, content }))
+                let delays = None;
+                What::Other(Box::new(Event::FrameDelivered { channel, frame, bytes, damaged_bits, delays, content }))
             }
             other => What::Other(Box::new(other)),
         };
@@ -66,13 +67,14 @@ impl Tape {
         self.events.get(index).map(|kept| kept.at)
     }
 
-    /// The event at this place, whole but for the content of frames.
+    /// The event at this place, whole but for the content of frames and their delays.
     pub fn get(&self, index: usize) -> Option<Stamped> {
         let kept = self.events.get(index)?;
         let event = match kept.what {
             What::Sent { channel, bytes, frame } => Event::FrameSent { channel, frame, bytes, start: kept.at },
             What::Delivered { channel, bytes, frame } => {
-                Event::FrameDelivered { channel, frame, bytes, damaged_bits: 0, content: Default::default() }
+                let (damaged_bits, delays, content) = (0, None, Default::default());
+                Event::FrameDelivered { channel, frame, bytes, damaged_bits, delays, content }
             }
             What::Lost { channel, cause, bytes, frame } => Event::FrameLost { channel, frame, bytes, cause },
             What::Other(ref event) => Event::clone(event),
@@ -93,8 +95,8 @@ mod tests {
         let events = [
             Event::FrameSent { channel, frame, bytes, start: early },
             Event::FrameSent { channel, frame, bytes, start: Instant::from_nanos(9) },
-            Event::FrameDelivered { channel, frame, bytes, damaged_bits: 0, content },
-            Event::FrameDelivered { channel, frame, bytes, damaged_bits: 4, content: Default::default() },
+            Event::FrameDelivered { channel, frame, bytes, damaged_bits: 0, delays: None, content },
+            Event::FrameDelivered { channel, frame, bytes, damaged_bits: 4, delays: None, content: Default::default() },
             Event::FrameLost { channel, frame, bytes, cause: LossCause::QueueFull },
             Event::ContactClosed { channel },
         ];

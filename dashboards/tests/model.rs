@@ -81,8 +81,14 @@ fn a_channel_opens_closes_and_opens_again() {
 #[test]
 fn frames_are_counted_where_they_are() {
     let mut model = Model::new(&header());
-    let damaged =
-        Event::FrameDelivered { channel: CHANNEL, frame: 0, bytes: 100, damaged_bits: 3, content: Default::default() };
+    let damaged = Event::FrameDelivered {
+        channel: CHANNEL,
+        frame: 0,
+        bytes: 100,
+        damaged_bits: 3,
+        delays: None,
+        content: Default::default(),
+    };
     apply(&mut model, [(1, sent(0)), (1, sent(1)), (1, sent(2)), (2, damaged), (2, lost(1, LossCause::QueueFull))]);
     let counters = &model.channels()[0].counters;
     assert_eq!(counters.in_flight(), Tally { frames: 1, bits: 800 });

@@ -125,7 +125,7 @@ impl<N: Node> Bench<N> {
                 if let Some(arrival) = coupled.channel.take_due(now) {
                     let channel = coupled.channel.id();
                     emit(Stamped { at: now, event: arrival.event(channel) });
-                    if arrival.delivered {
+                    if arrival.delivered() {
                         self.nodes[to].handle_frame(now, channel, arrival.content);
                     }
                 }

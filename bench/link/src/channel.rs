@@ -3,10 +3,11 @@
 use std::collections::VecDeque;
 
 use bytes::Bytes;
-use farlink_channel_models::{BitErrors, Interval, LightTime};
+use farlink_channel_models::errors::{Airtime, Passage};
+use farlink_channel_models::{Errors, Interval, LightTime, Rate, Sending};
 use farlink_record::counters::Tally;
-use farlink_record::{ChannelId, Event, LossCause};
-use farlink_units::{BitRate, Duration, Instant};
+use farlink_record::{ChannelId, Delays, Event, LossCause};
+use farlink_units::{Duration, Instant};
 
 /// Longest frame that a channel carries, in bytes.
 pub const MAX_FRAME_BYTES: usize = 65_535;
@@ -48,27 +49,44 @@ pub struct ChannelConfig {
     /// Its place in the recording's header.
     pub id: ChannelId,
     /// Data rate.
-    pub rate: BitRate,
+    pub rate: Rate,
     /// Bits that the link layer adds to each frame: they take time and can be damaged, but no node sees them.
     pub overhead_bits: u64,
     /// When it carries.
     pub contacts: Contacts,
     /// One-way light time.
     pub light_time: LightTime,
-    /// Bit errors.
-    pub errors: BitErrors,
+    /// Bits that flip and frames that vanish.
+    pub errors: Errors,
     /// What becomes of damaged frames.
     pub damaged: Damaged,
     /// Most bits, overhead included, that may wait for the transmitter besides the frame that it is sending.
     pub queue_bits: u64,
 }
 
+/// A frame that the transmitter has not sent to its last bit.
+#[derive(Debug)]
+struct Queued {
+    frame: u64,
+    content: Bytes,
+    offered: Instant,
+    /// When its first bit leaves, and when its last has left, as the rate is known.
+    start: Instant,
+    end: Instant,
+    due: Instant,
+    /// It occupies the transmitter, but has been told to be lost.
+    lost: Option<LossCause>,
+}
+
+/// A frame whose last bit has left.
 #[derive(Debug)]
 struct InFlight {
     due: Instant,
     frame: u64,
     content: Bytes,
     flipped_bits: u32,
+    erased: bool,
+    delays: Delays,
 }
 
 /// A frame that has come to the end of its channel.
@@ -82,40 +100,65 @@ pub struct Arrival {
     pub content: Bytes,
     /// Bits that were flipped on the way.
     pub flipped_bits: u32,
-    /// Whether the other node gets it, or the link-layer check has dropped it.
-    pub delivered: bool,
+    /// Why the other node does not get it; `None` if it does.
+    pub lost: Option<LossCause>,
+    /// Where its time went. The three parts add up to the time from the offer to the arrival.
+    pub delays: Delays,
 }
 
 impl Arrival {
+    /// Whether the other node gets it.
+    pub fn delivered(&self) -> bool {
+        self.lost.is_none()
+    }
+
     /// The event that tells of it.
     pub fn event(&self, channel: ChannelId) -> Event {
         let (frame, bytes) = (self.frame, self.content.len() as u32);
-        if self.delivered {
-            Event::FrameDelivered {
+        match self.lost {
+            None => Event::FrameDelivered {
                 channel,
                 frame,
                 bytes,
                 damaged_bits: self.flipped_bits,
+                delays: Some(self.delays),
                 content: self.content.clone(),
-            }
-        } else {
-            Event::FrameLost { channel, frame, bytes, cause: LossCause::BitErrors }
+            },
+            Some(cause) => Event::FrameLost { channel, frame, bytes, cause },
         }
     }
 }
 
 /// One direction between two nodes. It is told the time and opens nothing.
 ///
-/// What physics says, in order: a frame occupies the transmitter for its length divided by the rate; it is lost unless the
-/// channel is open for the whole of that; its last bit arrives one light time after it has left, also if the contact is over
-/// by then.
+/// What physics says, in order: a frame occupies the transmitter for as long as the integral of the rate needs for its bits; it
+/// is lost unless the channel has a rate and is open for the whole of that; its last bit arrives one light time after it has
+/// left, also if the contact is over by then. Which of its bits flip is settled when its last bit has left.
+///
+/// # Delays
+/// Three parts, told apart with every arrival: **queueing** until the first bit leaves, **serialisation** until the last has
+/// left, **propagation** until that arrives.
+///
+/// # Changes while it runs
+/// [`Channel::set_rate`] and [`Channel::set_errors`] hold from the instant that they are told: a frame that straddles a change of
+/// rate takes the integral, frames that wait are moved, what has left is not touched. A frame that straddles a change of errors
+/// has the errors of when its last bit leaves. Instants that are told never run backwards.
+///
+/// # Silence
+/// A channel without a rate takes no time for a frame: what is offered then is lost at once, as [`LossCause::NoRate`]. So is a
+/// frame whose rate ends before its last bit has left; it occupies the transmitter until then.
 #[derive(Debug)]
 pub struct Channel {
     config: ChannelConfig,
     next_frame: u64,
     busy_until: Instant,
+    /// Frames that the transmitter has, in order; the first may be half sent.
+    queue: VecDeque<Queued>,
+    /// Bits in the queue, overhead included.
+    queue_bits: u64,
     /// Frames under way, in order of arrival.
     store: VecDeque<InFlight>,
+    last_due: Instant,
     flips: Vec<u64>,
 }
 
@@ -126,7 +169,10 @@ impl Channel {
             config,
             next_frame: 0,
             busy_until: Instant::from_nanos(i64::MIN),
+            queue: VecDeque::new(),
+            queue_bits: 0,
             store: VecDeque::new(),
+            last_due: Instant::from_nanos(i64::MIN),
             flips: Vec::new(),
         }
     }
@@ -141,6 +187,11 @@ impl Channel {
         &self.config.contacts
     }
 
+    /// Its data rate.
+    pub fn rate(&self) -> &Rate {
+        &self.config.rate
+    }
+
     /// One-way light time of a bit that leaves at `at`.
     pub fn light_time(&self, at: Instant) -> Duration {
         self.config.light_time.at(at)
@@ -153,70 +204,169 @@ impl Channel {
 
     /// What is under way, counted in the store itself.
     pub fn in_flight(&self) -> Tally {
-        self.store.iter().map(|f| Tally::frame(f.content.len() as u32)).sum()
+        let queued = self.queue.iter().filter(|f| f.lost.is_none()).map(|f| &f.content);
+        queued.chain(self.store.iter().map(|f| &f.content)).map(|content| Tally::frame(content.len() as u32)).sum()
     }
 
     /// Takes a frame from the transmitting node at `now`. The events tell that it was sent and, if it is lost on the spot,
-    /// why.
+    /// why. When it starts is told as the rate is known at `now`.
     pub fn offer(&mut self, now: Instant, content: Bytes, mut emit: impl FnMut(Event)) {
+        self.settle(now);
         let channel = self.config.id;
         let frame = self.next_frame;
         self.next_frame += 1;
         let bytes = content.len() as u32;
         let start = now.max(self.busy_until);
-        let bits = content.len() as u64 * 8 + self.config.overhead_bits;
+        let bits = self.bits(&content);
         let lost = |cause, emit: &mut dyn FnMut(Event)| emit(Event::FrameLost { channel, frame, bytes, cause });
 
         if content.is_empty() || content.len() > MAX_FRAME_BYTES {
             emit(Event::FrameSent { channel, frame, bytes, start: now });
             return lost(LossCause::BadLength, &mut emit);
         }
-        // What waits is what the transmitter will still be sending when this frame's turn comes.
-        let waiting = start.saturating_since(now);
-        if waiting > Duration::ZERO
-            && waiting > self.config.rate.time_for_bits(self.config.queue_bits.saturating_sub(bits))
-        {
+        if start > now && !self.has_room(now, bits) {
             emit(Event::FrameSent { channel, frame, bytes, start: now });
             return lost(LossCause::QueueFull, &mut emit);
         }
         emit(Event::FrameSent { channel, frame, bytes, start });
-        let end = start + self.config.rate.time_for_bits(bits);
-        // The transmitter radiates whether or not anybody can hear it.
-        self.busy_until = end;
-        if !self.config.contacts.hold(start, end) {
-            return lost(LossCause::NoContact, &mut emit);
+        let mut queued = Queued { frame, content, offered: now, start, end: start, due: start, lost: None };
+        self.schedule(&mut queued, bits);
+        if let Some(cause) = queued.lost {
+            lost(cause, &mut emit);
         }
-        self.config.errors.flips(bits, &mut self.flips);
-        let flipped_bits = self.flips.len() as u32;
-        let content = match self.config.damaged {
-            Damaged::Deliver if flipped_bits > 0 => flip(&content, &self.flips),
-            _ => content,
-        };
-        let due = end + self.config.light_time.at(end);
-        // Frames keep their order: radio waves do not overtake each other.
-        let due = self.store.back().map_or(due, |last| due.max(last.due));
-        self.store.push_back(InFlight { due, frame, content, flipped_bits });
+        // The transmitter radiates whether or not anybody can hear it.
+        self.busy_until = queued.end;
+        self.queue_bits += bits;
+        self.queue.push_back(queued);
+    }
+
+    /// Gives the channel another rate from `now` on. The events tell which of the frames that wait are lost by that.
+    pub fn set_rate(&mut self, now: Instant, rate: &Rate, mut emit: impl FnMut(Event)) {
+        self.settle(now);
+        let since = self.queue.front().map_or(now, |first| first.start.min(now));
+        self.config.rate.replace_from(since, now, rate);
+        let mut free = self.queue.front().map_or(now, |first| first.start);
+        let mut queue = std::mem::take(&mut self.queue);
+        self.last_due = self.store.back().map_or(Instant::from_nanos(i64::MIN), |last| last.due);
+        for queued in &mut queue {
+            let told = queued.lost;
+            if told == Some(LossCause::NoRate) && queued.start > now {
+                // It never was sent, and takes no time.
+                (queued.start, queued.end) = (free, free);
+                continue;
+            }
+            queued.start = queued.offered.max(free);
+            let bits = self.bits(&queued.content);
+            self.schedule(queued, bits);
+            if let (None, Some(cause)) = (told, queued.lost) {
+                let (channel, frame, bytes) = (self.config.id, queued.frame, queued.content.len() as u32);
+                emit(Event::FrameLost { channel, frame, bytes, cause });
+            }
+            free = queued.end;
+        }
+        if !queue.is_empty() {
+            self.busy_until = free;
+        }
+        self.queue = queue;
+    }
+
+    /// Gives the channel other errors from `now` on.
+    pub fn set_errors(&mut self, now: Instant, errors: Errors) {
+        self.settle(now);
+        self.config.errors = errors;
     }
 
     /// Takes back the frame that [`Channel::take_due`] gave last, if it could not be handed on.
     pub fn put_back(&mut self, arrival: Arrival) {
-        let Arrival { at: due, frame, content, flipped_bits, .. } = arrival;
-        self.store.push_front(InFlight { due, frame, content, flipped_bits });
+        let Arrival { at: due, frame, content, flipped_bits, lost, delays } = arrival;
+        let erased = lost == Some(LossCause::Erased);
+        self.store.push_front(InFlight { due, frame, content, flipped_bits, erased, delays });
     }
 
-    /// When [`Channel::take_due`] has something.
+    /// When [`Channel::take_due`] has something, as the rate is known.
     pub fn next_due(&self) -> Option<Instant> {
-        self.store.front().map(|f| f.due)
+        let first = self.store.front().map(|f| f.due);
+        first.or_else(|| self.queue.iter().find(|f| f.lost.is_none()).map(|f| f.due))
     }
 
     /// The next frame whose last bit has arrived by `now`.
     pub fn take_due(&mut self, now: Instant) -> Option<Arrival> {
+        self.settle(now);
         if self.store.front()?.due > now {
             return None;
         }
-        let InFlight { due, frame, content, flipped_bits } = self.store.pop_front()?;
-        let delivered = flipped_bits == 0 || self.config.damaged == Damaged::Deliver;
-        Some(Arrival { at: due, frame, content, flipped_bits, delivered })
+        let InFlight { due, frame, content, flipped_bits, erased, delays } = self.store.pop_front()?;
+        let lost = if erased {
+            Some(LossCause::Erased)
+        } else if flipped_bits > 0 && self.config.damaged == Damaged::Drop {
+            Some(LossCause::BitErrors)
+        } else {
+            None
+        };
+        Some(Arrival { at: due, frame, content, flipped_bits, lost, delays })
+    }
+
+    fn bits(&self, content: &Bytes) -> u64 {
+        content.len() as u64 * 8 + self.config.overhead_bits
+    }
+
+    /// Whether a frame of `bits` may wait besides what the transmitter has still to send.
+    fn has_room(&self, now: Instant, bits: u64) -> bool {
+        let sent = self.queue.front().map_or(0, |first| {
+            let (passed, whole) = (now.saturating_since(first.start), first.end - first.start);
+            let share = u128::from(passed.as_nanos().unsigned_abs()) * u128::from(self.bits(&first.content));
+            // Rounded down: half a bit sent is a bit to send.
+            share.checked_div(u128::from(whole.as_nanos().unsigned_abs())).unwrap_or(0) as u64
+        });
+        self.queue_bits.saturating_sub(sent).saturating_add(bits) <= self.config.queue_bits
+    }
+
+    /// Works out when a frame that starts at its `start` leaves and arrives, and whether it is lost. One that is lost stays so.
+    fn schedule(&mut self, queued: &mut Queued, bits: u64) {
+        queued.end = match self.config.rate.send(queued.start, bits) {
+            Sending::Done(end) => end,
+            Sending::Silent(at) => {
+                queued.lost.get_or_insert(LossCause::NoRate);
+                at
+            }
+        };
+        if queued.lost.is_none() && !self.config.contacts.hold(queued.start, queued.end) {
+            queued.lost = Some(LossCause::NoContact);
+        }
+        if queued.lost.is_none() {
+            // Frames keep their order: radio waves do not overtake each other.
+            queued.due = (queued.end + self.config.light_time.at(queued.end)).max(self.last_due);
+            self.last_due = queued.due;
+        }
+    }
+
+    /// Lets the frames whose last bit has left by `now` fly, and settles what happens to them.
+    #[inline]
+    fn settle(&mut self, now: Instant) {
+        while self.queue.front().is_some_and(|first| first.end <= now) {
+            let Some(queued) = self.queue.pop_front() else { return };
+            self.queue_bits -= self.bits(&queued.content);
+            if queued.lost.is_none() {
+                self.launch(queued);
+            }
+        }
+    }
+
+    fn launch(&mut self, queued: Queued) {
+        let Queued { frame, content, offered, start, end, due, .. } = queued;
+        let airtime = Airtime { start, end, bits: self.bits(&content) };
+        let erased = self.config.errors.strike(&airtime, &mut self.flips) == Passage::Erased;
+        let flipped_bits = self.flips.len() as u32;
+        let content = match self.config.damaged {
+            Damaged::Deliver if flipped_bits > 0 && !erased => flip(&content, &self.flips),
+            _ => content,
+        };
+        let delays = Delays {
+            queueing: (start - offered).into(),
+            serialisation: (end - start).into(),
+            propagation: (due - end).into(),
+        };
+        self.store.push_back(InFlight { due, frame, content, flipped_bits, erased, delays });
     }
 }
 
@@ -242,11 +392,11 @@ mod tests {
     fn channel(change: impl FnOnce(&mut ChannelConfig)) -> Channel {
         let mut config = ChannelConfig {
             id: ChannelId(0),
-            rate: "8 kbit/s".parse().unwrap(),
+            rate: Rate::constant("8 kbit/s".parse().unwrap()),
             overhead_bits: 0,
             contacts: Contacts::Always,
             light_time: LightTime::Constant(Duration::from_secs(4)),
-            errors: BitErrors::independent(0.0, 1),
+            errors: Errors::independent(0.0, 1),
             damaged: Damaged::Drop,
             queue_bits: 8 * 3000,
         };
@@ -313,12 +463,12 @@ mod tests {
     fn damage_is_dropped_or_delivered_as_told() {
         for (damaged, delivered) in [(Damaged::Drop, false), (Damaged::Deliver, true)] {
             let mut channel = channel(|c| {
-                c.errors = BitErrors::independent(1.0, 1);
+                c.errors = Errors::independent(1.0, 1);
                 c.damaged = damaged;
             });
             offer(&mut channel, at_ms(0), 100);
             let arrival = channel.take_due(at_ms(9000)).unwrap();
-            assert_eq!((arrival.delivered, arrival.flipped_bits), (delivered, 800));
+            assert_eq!((arrival.delivered(), arrival.flipped_bits), (delivered, 800));
             if delivered {
                 assert_eq!(arrival.content, vec![0xaa; 100]);
             }

@@ -149,7 +149,7 @@ fn send_due(shared: &Shared) -> io::Result<()> {
     let now = shared.now();
     let Some(arrival) = state.channel.take_due(now) else { return Ok(()) };
     let event = arrival.event(state.channel.id());
-    if !arrival.delivered {
+    if !arrival.delivered() {
         state.counters.apply(&event);
         return Ok(());
     }

@@ -1,7 +1,8 @@
 //! The emulator: channels between nodes, and the loop that drives them.
 //!
 //! - [`Channel`] is one direction of a link: it serialises what a node writes at its data rate, asks the models for contact,
-//!   light time and bit errors at that instant, keeps the frame for one light time and counts everything.
+//!   light time and errors at that instant, keeps the frame for one light time and tells what became of it and how long each
+//!   part of its way took. Rate and errors can be changed while it runs.
 //! - [`Bench`] couples [`Node`]s with channels and takes one event after the other, in order of time.
 //! - [`clock`] says how fast: [`clock::Clock::Virtual`] jumps from event to event, [`clock::Clock::wall`] sleeps in between.
 //! - [`coupling`] puts channels between real ports.

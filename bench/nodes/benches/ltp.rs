@@ -11,7 +11,7 @@ use std::hint::black_box;
 use bytes::Bytes;
 use criterion::measurement::{Measurement, ValueFormatter, WallTime};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
-use farlink_channel_models::{BitErrors, LightTime};
+use farlink_channel_models::{Errors, LightTime, Rate};
 use farlink_engine::ltp::{BUNDLE_PROTOCOL, Config, Engine, Notice, PathInfo, PeerConfig};
 use farlink_link::{Channel, ChannelConfig, Contacts, Damaged};
 use farlink_record::ChannelId;
@@ -92,11 +92,11 @@ impl Pair {
         let channel = |id: u16| {
             Channel::new(ChannelConfig {
                 id: ChannelId(id),
-                rate: BitRate::from_bps(RATE_BPS).expect("a rate"),
+                rate: Rate::constant(BitRate::from_bps(RATE_BPS).expect("a rate")),
                 overhead_bits: 0,
                 contacts: Contacts::Always,
                 light_time: LightTime::Constant(light_time),
-                errors: BitErrors::independent(ber, u64::from(id)),
+                errors: Errors::independent(ber, u64::from(id)),
                 damaged: Damaged::Drop,
                 queue_bits: 1 << 30,
             })
@@ -143,7 +143,7 @@ impl Pair {
             for (place, from) in [EARTH, MARS].into_iter().enumerate() {
                 while let Some(arrival) = self.channels[place].take_due(self.now) {
                     black_box(arrival.event(ChannelId(place as u16)));
-                    if arrival.delivered {
+                    if arrival.delivered() {
                         self.engines[1 - place].handle_frame(self.now, from, &arrival.content);
                     }
                 }

@@ -2,7 +2,7 @@
 #![allow(missing_docs)]
 
 use bytes::Bytes;
-use farlink_channel_models::{BitErrors, Interval, LightTime};
+use farlink_channel_models::{Errors, Interval, LightTime, Rate};
 use farlink_engine::bp::{self, Registration, Transmission};
 use farlink_engine::ltp::PeerConfig;
 use farlink_engine::schedule::{Schedule, Window};
@@ -68,11 +68,11 @@ fn run(rate_bps: u64, light_time: i64, there: &[Contact], back: &[Contact], byte
         let intervals = contacts.iter().map(|(start, end)| Interval { start: at(*start), end: at(*end) }).collect();
         Channel::new(ChannelConfig {
             id: ChannelId(id),
-            rate: BitRate::from_bps(rate_bps).unwrap(),
+            rate: Rate::constant(BitRate::from_bps(rate_bps).unwrap()),
             overhead_bits: 0,
             contacts: Contacts::During(intervals),
             light_time: LightTime::Constant(Duration::from_secs(light_time)),
-            errors: BitErrors::independent(0.0, 1),
+            errors: Errors::independent(0.0, 1),
             damaged: Damaged::Drop,
             queue_bits: 1 << 30,
         })

@@ -27,7 +27,7 @@
 use std::fmt::Write;
 
 use bytes::Bytes;
-use farlink_channel_models::{BitErrors, LightTime};
+use farlink_channel_models::{Errors, LightTime, Rate};
 use farlink_engine::ltp::{BUNDLE_PROTOCOL, Config, Engine, Notice, PathInfo, PeerConfig};
 use farlink_link::{Channel, ChannelConfig, Contacts, Damaged};
 use farlink_record::ChannelId;
@@ -67,11 +67,11 @@ impl Cell {
     fn channel(&self, id: u16, rate_bps: u64, seed: u64) -> Channel {
         Channel::new(ChannelConfig {
             id: ChannelId(id),
-            rate: BitRate::from_bps(rate_bps).unwrap(),
+            rate: Rate::constant(BitRate::from_bps(rate_bps).unwrap()),
             overhead_bits: 0,
             contacts: Contacts::Always,
             light_time: LightTime::Constant(self.light_time),
-            errors: BitErrors::independent(self.ber, seed),
+            errors: Errors::independent(self.ber, seed),
             damaged: Damaged::Drop,
             queue_bits: 1 << 40,
         })
@@ -108,7 +108,7 @@ impl Cell {
             now = dues.chain(idle).chain(timeouts).min().expect("something is under way").max(now);
             for (place, from) in [1, 2].into_iter().enumerate() {
                 while let Some(arrival) = channels[place].take_due(now) {
-                    if arrival.delivered {
+                    if arrival.delivered() {
                         engines[1 - place].handle_frame(now, from, &arrival.content);
                     }
                 }

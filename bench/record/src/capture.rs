@@ -79,7 +79,7 @@ impl<W: Write> CaptureWriter<W> {
     /// # Errors
     /// Whatever the writer reports; a channel that the header does not have; a time outside 1970 … 2554.
     pub fn event(&mut self, stamped: &Stamped) -> io::Result<()> {
-        let Event::FrameDelivered { channel, frame, bytes, damaged_bits, ref content } = stamped.event else {
+        let Event::FrameDelivered { channel, frame, bytes, damaged_bits, ref content, .. } = stamped.event else {
             return Ok(());
         };
         let &(from, to) = self

@@ -5,7 +5,7 @@ use std::ops::{AddAssign, Sub};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ChannelId, Event, Header, LossCause};
+use crate::{ChannelId, Delays, DurationNanos, Event, Header, LossCause};
 
 /// A count of frames, and of the bits in them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,6 +51,44 @@ impl std::iter::Sum for Tally {
     }
 }
 
+/// What one part of the delay of delivered frames comes to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DelaySum {
+    /// Over all frames, in nanoseconds.
+    pub total_ns: i128,
+    /// The longest, in nanoseconds.
+    pub max_ns: i64,
+}
+
+impl DelaySum {
+    fn add(&mut self, delay: DurationNanos) {
+        self.total_ns += i128::from(delay.0);
+        self.max_ns = self.max_ns.max(delay.0);
+    }
+}
+
+/// The delays of delivered frames, by what they are made of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DelayCounters {
+    /// How many frames told their delays.
+    pub frames: u64,
+    /// Waiting for the transmitter.
+    pub queueing: DelaySum,
+    /// Length over data rate.
+    pub serialisation: DelaySum,
+    /// Light time.
+    pub propagation: DelaySum,
+}
+
+impl DelayCounters {
+    fn add(&mut self, delays: Delays) {
+        self.frames += 1;
+        self.queueing.add(delays.queueing);
+        self.serialisation.add(delays.serialisation);
+        self.propagation.add(delays.propagation);
+    }
+}
+
 /// The counts of one channel.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChannelCounters {
@@ -64,6 +102,8 @@ pub struct ChannelCounters {
     pub lost: BTreeMap<LossCause, Tally>,
     /// Bits flipped in what was delivered.
     pub flipped_bits: u64,
+    /// Where the time of what was delivered went.
+    pub delays: DelayCounters,
 }
 
 impl ChannelCounters {
@@ -72,8 +112,11 @@ impl ChannelCounters {
     pub fn apply(&mut self, event: &Event) {
         match *event {
             Event::FrameSent { bytes, .. } => self.sent += Tally::frame(bytes),
-            Event::FrameDelivered { bytes, damaged_bits, .. } => {
+            Event::FrameDelivered { bytes, damaged_bits, delays, .. } => {
                 self.delivered += Tally::frame(bytes);
+                if let Some(delays) = delays {
+                    self.delays.add(delays);
+                }
                 if damaged_bits > 0 {
                     self.delivered_damaged += Tally::frame(bytes);
                     self.flipped_bits += u64::from(damaged_bits);
@@ -150,7 +193,7 @@ mod tests {
     }
 
     fn delivered(frame: u64, bytes: u32, damaged_bits: u32) -> Event {
-        Event::FrameDelivered { channel: CHANNEL, frame, bytes, damaged_bits, content: Bytes::new() }
+        Event::FrameDelivered { channel: CHANNEL, frame, bytes, damaged_bits, delays: None, content: Bytes::new() }
     }
 
     #[test]

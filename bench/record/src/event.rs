@@ -55,8 +55,10 @@ pub struct Header {
 impl Header {
     /// What [`Header::format`] says.
     pub const FORMAT: &str = "farlink-recording";
-    /// The version that this crate writes.
-    pub const VERSION: u32 = 1;
+    /// The version that this crate writes. It reads this and [`Header::OLDEST`].
+    pub const VERSION: u32 = 2;
+    /// The oldest version that this crate reads: it does not tell the delays of frames, and knows fewer causes of loss.
+    pub const OLDEST: u32 = 1;
 }
 
 /// A duration that JSON holds as whole nanoseconds.
@@ -149,12 +151,22 @@ pub enum LossCause {
     QueueFull,
     /// It was longer than the link carries, or empty.
     BadLength,
+    /// The channel had no data rate when it was to be sent, or lost it before the last bit had left.
+    NoRate,
+    /// Nothing of it arrived, although it was sent in a contact.
+    Erased,
 }
 
 impl LossCause {
     /// Every cause, in the order in which tables show them.
-    pub const ALL: [LossCause; 4] =
-        [LossCause::NoContact, LossCause::BitErrors, LossCause::QueueFull, LossCause::BadLength];
+    pub const ALL: [LossCause; 6] = [
+        LossCause::NoContact,
+        LossCause::NoRate,
+        LossCause::BitErrors,
+        LossCause::Erased,
+        LossCause::QueueFull,
+        LossCause::BadLength,
+    ];
 
     /// In words.
     pub const fn as_str(self) -> &'static str {
@@ -163,8 +175,21 @@ impl LossCause {
             LossCause::BitErrors => "bit errors",
             LossCause::QueueFull => "queue full",
             LossCause::BadLength => "bad length",
+            LossCause::NoRate => "no rate",
+            LossCause::Erased => "erased",
         }
     }
+}
+
+/// Where the time of a frame went, from when a node gave it to the channel until its last bit arrived.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Delays {
+    /// Until its first bit left: it waited for the transmitter.
+    pub queueing: DurationNanos,
+    /// Until its last bit had left: its length over the data rate.
+    pub serialisation: DurationNanos,
+    /// Until its last bit arrived: the light time.
+    pub propagation: DurationNanos,
 }
 
 /// An LTP session, as its originator numbers it.
@@ -307,6 +332,9 @@ pub enum Event {
         bytes: u32,
         /// Bits that the channel flipped and the link let through.
         damaged_bits: u32,
+        /// Where its time went; recordings of version 1 do not say.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        delays: Option<Delays>,
         /// The frame, for captures; recordings leave it out.
         #[serde(skip)]
         content: Bytes,

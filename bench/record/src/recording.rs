@@ -138,7 +138,11 @@ pub enum RecordingError {
         reason: String,
     },
     /// The recording uses another vocabulary than this program.
-    #[error("line 1: the recording has version {found}, this program reads version {}", Header::VERSION)]
+    #[error(
+        "line 1: the recording has version {found}, this program reads versions {} to {}",
+        Header::OLDEST,
+        Header::VERSION
+    )]
     Version {
         /// The version that the header tells.
         found: u32,
@@ -226,7 +230,7 @@ impl<R: BufRead> RecordingReader<R> {
     /// Reads the header and stands before the first event.
     ///
     /// # Errors
-    /// The input cannot be read, or does not begin with the header of a recording of this version.
+    /// The input cannot be read, or does not begin with the header of a recording of a version that is read.
     pub fn open(input: R) -> Result<(Header, Self), RecordingError> {
         let none = Known { nodes: 0, channels: 0, traffic: 0 };
         let mut reader = RecordingReader {
@@ -280,7 +284,7 @@ impl<R: BufRead> RecordingReader<R> {
         if kind.format != Header::FORMAT {
             return Err(not_a_recording(format!("its format is `{}`, not `{}`", kind.format, Header::FORMAT)));
         }
-        if kind.version != Header::VERSION {
+        if !(Header::OLDEST..=Header::VERSION).contains(&kind.version) {
             return Err(RecordingError::Version { found: kind.version });
         }
         self.parse().map_err(|error| match error {

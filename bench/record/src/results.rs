@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 pub use junit::write_junit;
 
 use crate::LossCause;
-use crate::counters::Tally;
+use crate::counters::{DelayCounters, DelaySum, Tally};
 
 /// What a run comes to.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -126,8 +126,46 @@ pub struct ChannelResult {
     pub lost: BTreeMap<LossCause, Tally>,
     /// What was still on its way when the run ended.
     pub in_flight: Tally,
+    /// Where the time of what was delivered went; `None` if nothing was.
+    #[serde(default)]
+    pub delays: Option<DelayResult>,
     /// Whether sent = delivered + lost + in flight. If not, the bench has lost count and nothing else here can be trusted.
     pub balanced: bool,
+}
+
+/// Mean and longest of one part of the delay, over the delivered frames of a channel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DelayPart {
+    /// The mean in nanoseconds, rounded down.
+    pub mean_ns: i64,
+    /// The longest in nanoseconds.
+    pub max_ns: i64,
+}
+
+/// The parts of the delay of delivered frames.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DelayResult {
+    /// Waiting for the transmitter, until the first bit leaves.
+    pub queueing: DelayPart,
+    /// Length over data rate, until the last bit has left.
+    pub serialisation: DelayPart,
+    /// Light time, until the last bit arrives.
+    pub propagation: DelayPart,
+}
+
+impl DelayResult {
+    /// What delays come to; `None` if no frame told any.
+    pub fn new(counters: &DelayCounters) -> Option<Self> {
+        let part = |sum: &DelaySum| {
+            let mean = sum.total_ns.checked_div(i128::from(counters.frames))?;
+            Some(DelayPart { mean_ns: i64::try_from(mean).unwrap_or(i64::MAX), max_ns: sum.max_ns })
+        };
+        Some(DelayResult {
+            queueing: part(&counters.queueing)?,
+            serialisation: part(&counters.serialisation)?,
+            propagation: part(&counters.propagation)?,
+        })
+    }
 }
 
 /// What became of one item of the traffic.

@@ -7,8 +7,8 @@ use std::io::{self, BufReader, Read, Write};
 use common::{at, delivered, header};
 use farlink_record::recording::{RecordingDigest, RecordingError, RecordingReader, RecordingWriter, hex};
 use farlink_record::{
-    BundleNotice, ChannelId, DurationNanos, Event, Header, LossCause, LtpNotice, NodeId, RetransmitReason, Session,
-    Stamped, TrafficId,
+    BundleNotice, ChannelId, Delays, DurationNanos, Event, Header, LossCause, LtpNotice, NodeId, RetransmitReason,
+    Session, Stamped, TrafficId,
 };
 use sha2::{Digest, Sha256};
 
@@ -25,6 +25,18 @@ fn every_event() -> Vec<Event> {
         Event::LightTime { channel, light_time: DurationNanos(2) },
         Event::FrameSent { channel, frame: u64::MAX, bytes: u32::MAX, start: at(4) },
         delivered(0, 1, 7, 3, b"").event,
+        Event::FrameDelivered {
+            channel,
+            frame: 8,
+            bytes: 9,
+            damaged_bits: 0,
+            delays: Some(Delays {
+                queueing: DurationNanos(0),
+                serialisation: DurationNanos(1),
+                propagation: DurationNanos(i64::MAX),
+            }),
+            content: Default::default(),
+        },
         ltp(LtpNotice::BlockStarted { bytes: 5 }),
         ltp(LtpNotice::BlockAcknowledged),
         ltp(LtpNotice::RedPartReceived { bytes: 6 }),
@@ -200,10 +212,21 @@ fn what_is_no_recording_is_told_so() {
     assert!(not_a_recording(b"{\"format\":\"other\",\"version\":1}\n").contains("`other`"));
     not_a_recording(format!("{}\n", "[".repeat(1 << 20)).as_bytes());
 
-    let newer = header_line().replace("\"version\":1", "\"version\":2");
-    assert_eq!(error_of(&[&newer]), "line 1: the recording has version 2, this program reads version 1");
+    let newer = header_line().replace("\"version\":2", "\"version\":3");
+    assert_eq!(error_of(&[&newer]), "line 1: the recording has version 3, this program reads versions 1 to 2");
     let nowhere = header_line().replacen("\"from\":0", "\"from\":2", 1);
     assert_eq!(error_of(&[&nowhere]), "line 1: names node 2, but the header has 2");
+}
+
+#[test]
+fn a_recording_of_the_first_version_is_still_read() {
+    let old = header_line().replace("\"version\":2", "\"version\":1");
+    let delivered = r#"{"t":5,"event":"frame-delivered","channel":0,"frame":3,"bytes":10,"damaged_bits":0}"#;
+    let lost = r#"{"t":6,"event":"frame-lost","channel":0,"frame":4,"bytes":10,"cause":"bit-errors"}"#;
+    let events = read(format!("{old}\n{delivered}\n{lost}\n").as_bytes()).unwrap();
+    let mut counters = farlink_record::counters::ChannelCounters::default();
+    events.iter().for_each(|stamped| counters.apply(&stamped.event));
+    assert_eq!((counters.delivered.frames, counters.lost_in_all().frames, counters.delays.frames), (1, 1, 0));
 }
 
 #[test]

@@ -33,6 +33,7 @@ fn results(verdicts: &[Verdict]) -> Results {
             delivered_damaged: Tally::default(),
             lost: BTreeMap::from([(LossCause::NoContact, tally)]),
             in_flight: Tally::default(),
+            delays: None,
             balanced: true,
         }],
         traffic: vec![TrafficResult {

@@ -6,12 +6,14 @@
 //! 2. [`RunFolder::create`] makes the folder, with results that say "inconclusive" until there are better ones.
 //! 3. [`Prepared::run`] drives the bench and writes the recording, the capture and what is delivered as they come about.
 
+mod contact_plan;
 mod folder;
 mod plan;
 mod prepare;
 mod run;
 mod verdicts;
 
+pub use contact_plan::contact_plan;
 pub use folder::{FolderError, RunFolder};
 pub use prepare::{PrepareError, Prepared, prepare};
 pub use run::{ClockKind, Finished, RunError};

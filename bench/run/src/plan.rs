@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::thread;
 
-use farlink_channel_models::{Geometry, Interval, LightTime, Orbit, Place, Site, Visibility};
+use farlink_channel_models::{Geometry, Interval, LightTime};
 use farlink_engine::schedule::{Schedule, Window};
 use farlink_scenario::{Path, Scenario};
 use farlink_units::{Duration, Instant};
@@ -45,32 +45,6 @@ impl ChannelPlan {
     }
 }
 
-pub(crate) fn place(place: &farlink_scenario::Place) -> Place {
-    use farlink_scenario::Place as Written;
-    match *place {
-        Written::Site { body, latitude_deg, longitude_deg, altitude_km } => {
-            Place::Site(Site { body, latitude_deg, longitude_deg, altitude_km })
-        }
-        Written::Orbit {
-            body,
-            semi_major_axis_km,
-            eccentricity,
-            inclination_deg,
-            ascending_node_deg,
-            argument_of_periapsis_deg,
-            mean_anomaly_deg,
-        } => Place::Orbit(Orbit {
-            body,
-            semi_major_axis_km,
-            eccentricity,
-            inclination_deg,
-            ascending_node_deg,
-            argument_of_periapsis_deg,
-            mean_anomaly_deg,
-        }),
-    }
-}
-
 /// Plans every channel, each in a thread of its own: none depends on another, and the order of the result is that of the
 /// scenario.
 pub(crate) fn plan(scenario: &Scenario) -> Vec<ChannelPlan> {
@@ -101,20 +75,15 @@ fn plan_channel(
     geometry: Arc<Geometry>,
     end: Instant,
 ) -> ChannelPlan {
-    let at = |node: usize| scenario.nodes[node].place.as_ref().map(place);
+    let at = |node: usize| scenario.nodes[node].place.clone();
     let (contacts, light_time) = match &scenario.links[link].path {
         Path::Fixed { light_time, contacts } => {
             let contacts = contacts.iter().map(|(start, end)| Interval { start: *start, end: *end }).collect();
             (contacts, LightTime::Constant(*light_time))
         }
-        Path::Geometry { elevation_mask_deg, occulted_by } => match (at(channel.from), at(channel.to)) {
+        Path::Geometry(rules) => match (at(channel.from), at(channel.to)) {
             (Some(from), Some(to)) => {
-                let rules = Visibility {
-                    elevation_mask_deg: *elevation_mask_deg,
-                    occulters: occulted_by.clone(),
-                    ..Visibility::default()
-                };
-                let contacts = geometry.contacts(&from, &to, &rules, Instant::ZERO, end);
+                let contacts = geometry.contacts(&from, &to, rules, Instant::ZERO, end);
                 (contacts, LightTime::Geometric { geometry, from, to })
             }
             // The scenario's check lets no such link through.

@@ -6,7 +6,7 @@ use std::io;
 use std::path::PathBuf;
 
 use bytes::Bytes;
-use farlink_channel_models::BitErrors;
+use farlink_channel_models::{Errors, Rate};
 use farlink_engine::bp::{self, Registration, Transmission};
 use farlink_engine::ltp::PeerConfig;
 use farlink_engine::routing::{EidPattern, StaticRoute};
@@ -33,6 +33,9 @@ const DTN_EPOCH_UNIX_MS: i64 = 946_684_800_000;
 /// Why a scenario could not be set up.
 #[derive(Debug, Error)]
 pub enum PrepareError {
+    /// The scenario has no traffic.
+    #[error("the scenario sends nothing: add `traffic:` with what is sent, or look at it with `farlink plan`")]
+    NothingToSend,
     /// A payload could not be read, although the check has found it.
     #[error("cannot read the payload {}: {source}", path.display())]
     Payload {
@@ -89,8 +92,11 @@ pub struct Prepared {
 /// Sets a scenario up.
 ///
 /// # Errors
-/// A payload that cannot be read, or that its sender has no room for.
+/// Nothing to send, a payload that cannot be read, or that its sender has no room for.
 pub fn prepare(scenario: &Scenario, clock: ClockKind) -> Result<Prepared, PrepareError> {
+    if scenario.traffic.is_empty() {
+        return Err(PrepareError::NothingToSend);
+    }
     let end = Instant::ZERO + scenario.duration;
     let channels = plan(scenario);
     let sendings = sendings(scenario)?;
@@ -223,11 +229,11 @@ fn channel(scenario: &Scenario, index: usize, plan: &ChannelPlan, name: &str) ->
     let link = &scenario.links[plan.link];
     Channel::new(ChannelConfig {
         id: ChannelId(index as u16),
-        rate: BitRate::from_bps(plan.rate_bps).expect("a checked scenario has no rate of zero"),
+        rate: Rate::constant(BitRate::from_bps(plan.rate_bps).expect("a checked scenario has no rate of zero")),
         overhead_bits: link.frame_overhead.bytes() * 8,
         contacts: Contacts::During(plan.contacts.clone()),
         light_time: plan.light_time.clone(),
-        errors: BitErrors::independent(plan.ber, derive_seed(scenario.seed, &format!("bit errors of {name}"))),
+        errors: Errors::independent(plan.ber, derive_seed(scenario.seed, &format!("bit errors of {name}"))),
         damaged: match link.damaged {
             DamagedFrames::Drop => Damaged::Drop,
             DamagedFrames::Deliver => Damaged::Deliver,

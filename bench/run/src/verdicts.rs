@@ -1,7 +1,7 @@
 //! What a run comes to.
 
 use farlink_record::counters::{RunCounters, Tally};
-use farlink_record::results::{Case, ChannelResult, Results, Timing, TrafficResult, Verdict};
+use farlink_record::results::{Case, ChannelResult, DelayResult, Results, Timing, TrafficResult, Verdict};
 use farlink_record::{Header, recording::RecordingDigest};
 use farlink_units::Instant;
 
@@ -96,6 +96,7 @@ impl Outcome<'_> {
                     delivered_damaged: counters.delivered_damaged,
                     lost: counters.lost.clone(),
                     in_flight: if counters.balanced() { counters.in_flight() } else { *under_way },
+                    delays: DelayResult::new(&counters.delays),
                     balanced,
                 }
             })

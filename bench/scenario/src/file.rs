@@ -47,8 +47,7 @@ pub(crate) struct File {
     /// The links between them, by name.
     #[schemars(required)]
     pub links: Option<At<Named<LinkEntry>>>,
-    /// What is sent, by name.
-    #[schemars(required)]
+    /// What is sent, by name. A scenario without can be planned, but not run.
     pub traffic: Option<At<Named<TrafficEntry>>>,
     /// What makes the run pass beyond the default, by the name of the traffic. By default all that is sent must arrive
     /// intact, and each delivery report that was asked for must come back, before the run ends.
@@ -56,10 +55,12 @@ pub(crate) struct File {
     pub expect: Named<ExpectEntry>,
 }
 
-/// A place: a `site` on a body or an `orbit` around one.
+/// A place: a `site` on a body, an `orbit` around one, or the centre of a `body`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct PlaceEntry {
+    /// The centre of this body.
+    pub body: Option<Text<Choice<Body>>>,
     /// A fixed point on the surface of a body, or above it.
     pub site: Option<At<SiteEntry>>,
     /// An orbit around a body.

@@ -28,7 +28,9 @@ mod syntax;
 mod values;
 mod words;
 
-pub use model::{Channel, Content, DamagedFrames, Link, LtpSettings, Node, Path, Place, Scenario, SourceText, Traffic};
+pub use model::{
+    Channel, Content, DamagedFrames, Link, LtpSettings, NamedPlace, Node, Path, Scenario, SourceText, Traffic,
+};
 pub use node_file::{
     Aggregation, Deliver, Endpoint, Layer, Listener, LtpAuthentication, LtpCiphersuite, LtpNeighbour, Moment,
     Neighbour, NodeSettings, PlannedContact, SessionNumberWidth, Storage, TcpclNeighbour, TlsFiles, load_node,

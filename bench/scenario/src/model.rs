@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use farlink_channel_models::Body;
+use farlink_channel_models::{Place, Visibility};
 use farlink_units::{BitRate, Duration, Instant, Ratio, Size};
 use hifitime::Epoch;
 
@@ -22,11 +22,13 @@ pub struct Scenario {
     pub epoch: Epoch,
     /// How long the run lasts at most.
     pub duration: Duration,
+    /// The places, in the order of the file.
+    pub places: Vec<NamedPlace>,
     /// The nodes; at least one link joins two of them.
     pub nodes: Vec<Node>,
     /// The links between them, at most one for each pair.
     pub links: Vec<Link>,
-    /// What is sent.
+    /// What is sent. A scenario that sends nothing can be planned, but not run.
     pub traffic: Vec<Traffic>,
     /// The file this was read from.
     pub source: SourceText,
@@ -67,47 +69,13 @@ pub struct Node {
     pub storage: Size,
 }
 
-/// Where a node is.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Place {
-    /// A fixed point on a body.
-    Site {
-        /// The body it stands on.
-        body: Body,
-        /// Latitude in degrees north, -90 … 90.
-        latitude_deg: f64,
-        /// Longitude in degrees east, -360 … 360.
-        longitude_deg: f64,
-        /// Height above the reference surface in km.
-        altitude_km: f64,
-    },
-    /// An orbit around a body, given by its Keplerian elements at the epoch of the scenario. They refer to the equator of the
-    /// body at J2000; for the Earth, to the axes of the ICRF.
-    Orbit {
-        /// The body it goes around.
-        body: Body,
-        /// Semi-major axis in km.
-        semi_major_axis_km: f64,
-        /// Eccentricity, 0 ≤ e < 1.
-        eccentricity: f64,
-        /// Inclination to the equator of the body in degrees, 0 … 180.
-        inclination_deg: f64,
-        /// Angle of the ascending node in degrees, from where the equator of the body crosses that of the ICRF northwards.
-        ascending_node_deg: f64,
-        /// Argument of periapsis in degrees.
-        argument_of_periapsis_deg: f64,
-        /// Mean anomaly at the epoch in degrees.
-        mean_anomaly_deg: f64,
-    },
-}
-
-impl Place {
-    /// The body the place belongs to.
-    pub fn body(&self) -> Body {
-        match *self {
-            Place::Site { body, .. } | Place::Orbit { body, .. } => body,
-        }
-    }
+/// A place that the file names.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NamedPlace {
+    /// Its name in the file.
+    pub name: String,
+    /// Where it is.
+    pub place: Place,
 }
 
 /// A link between two nodes: a channel in each direction.
@@ -148,12 +116,7 @@ pub struct Channel {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Path {
     /// The places of the two nodes.
-    Geometry {
-        /// How high above the horizon of a site the other end must stand, in degrees.
-        elevation_mask_deg: f64,
-        /// The bodies that block the line of sight.
-        occulted_by: Vec<Body>,
-    },
+    Geometry(Visibility),
     /// The file.
     Fixed {
         /// The one-way light time.

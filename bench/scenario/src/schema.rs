@@ -95,10 +95,7 @@ mod tests {
     #[test]
     fn what_must_stand_is_required() {
         let schema = schema().to_value();
-        assert_eq!(
-            schema["required"],
-            serde_json::json!(["scenario", "epoch", "duration", "nodes", "links", "traffic"])
-        );
+        assert_eq!(schema["required"], serde_json::json!(["scenario", "epoch", "duration", "nodes", "links"]));
         let required = |name: &str| schema["$defs"][name]["required"].clone();
         assert_eq!(required("LinkEntry"), serde_json::json!(["forward", "return"]));
         for channel in ["forward", "return"] {

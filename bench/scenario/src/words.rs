@@ -67,6 +67,7 @@ impl Word for Body {
         ("mercury", Ok(Body::Mercury)),
         ("venus", Ok(Body::Venus)),
         ("earth", Ok(Body::Earth)),
+        ("moon", Ok(Body::Moon)),
         ("mars", Ok(Body::Mars)),
         ("jupiter", Ok(Body::Jupiter)),
         ("saturn", Ok(Body::Saturn)),

@@ -2,7 +2,8 @@
 
 mod support;
 
-use farlink_scenario::{DamagedFrames, Path, Place};
+use farlink_channel_models::{Orbit, Place, Site};
+use farlink_scenario::{DamagedFrames, Path};
 use farlink_units::{Duration, Instant, Size};
 use support::{Refusal as No, SOUND, edited, read, refuse, warn};
 
@@ -28,10 +29,10 @@ fn a_sound_link_is_resolved() {
     );
     assert_eq!((near.ltp.segment_size.bytes(), near.ltp.retransmission_limit), (1360, 20));
     assert_eq!(far.return_.rate.bps(), 2000);
-    let Path::Geometry { elevation_mask_deg, occulted_by } = &far.path else { panic!("geometry") };
-    assert_eq!((*elevation_mask_deg, occulted_by.len()), (10.0, 1));
-    assert!(matches!(scenario.nodes[1].place, Some(Place::Orbit { semi_major_axis_km: 3796.0, .. })));
-    assert!(matches!(scenario.nodes[2].place, Some(Place::Site { altitude_km: 1.0, .. })));
+    let Path::Geometry(rules) = &far.path else { panic!("geometry") };
+    assert_eq!((rules.elevation_mask_deg, rules.occulters.len()), (10.0, 1));
+    assert!(matches!(scenario.nodes[1].place, Some(Place::Orbit(Orbit { semi_major_axis_km: 3796.0, .. }))));
+    assert!(matches!(scenario.nodes[2].place, Some(Place::Site(Site { altitude_km: 1.0, .. }))));
 }
 
 #[test]

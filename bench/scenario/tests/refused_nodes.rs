@@ -111,7 +111,7 @@ fn places() {
         ),
         No(site, "ground: { site: ^{ body: earth, longitude: -117 deg } }", &["`latitude` is missing"]),
         No(site, "ground: { site: ^{ body: earth, latitude: -17 deg } }", &["`longitude` is missing"]),
-        No(site, "^ground: {}", &["`ground` is neither a site nor an orbit", "write `site: { … }`"]),
+        No(site, "^ground: {}", &["nothing says where `ground` is", "write `body`, `site` or `orbit`"]),
         No(site, "ground: ^5", &["keys with values must stand here"]),
         No(orbit, "sky: { orbit: ^{ semi_major_axis: 3796 km, inclination: 75 deg } }", &["`body` is missing"]),
         No(orbit, "sky: { orbit: ^{ body: mars, inclination: 75 deg } }", &["`semi_major_axis` is missing"]),
@@ -119,7 +119,7 @@ fn places() {
         No(
             orbit,
             "sky: { site: { body: mars, latitude: 0 deg, longitude: 0 deg }, orbit: ^{ body: mars, semi_major_axis: 3796 km, inclination: 75 deg } }",
-            &["both a site and an orbit", "keep one"],
+            &["both `site` and `orbit`", "keep one"],
         ),
         No(
             "  sky:",

@@ -8,7 +8,9 @@
 //! refuse a bare number with a message that names the units which fit.
 
 pub mod quantity;
+mod radio;
 mod time;
 
 pub use quantity::{Angle, BitRate, Length, Quantity, QuantityError, Ratio, Size};
+pub use radio::{Decibels, Frequency, GainOverTemperature, Power, Temperature};
 pub use time::{Duration, Instant};

@@ -4,6 +4,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::marker::PhantomData;
 use std::str::FromStr;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -76,6 +77,11 @@ pub trait Quantity: Sized {
     /// Makes one of a decimal in base units, or `None` if that is out of range.
     fn from_base(value: Decimal) -> Option<Self>;
 
+    /// Makes one of a decimal in `unit`, where that unit is no multiple of the base unit: `None` if it is one.
+    fn from_unit(_value: Decimal, _unit: &str) -> Option<Option<Self>> {
+        None
+    }
+
     /// Reads one from text.
     ///
     /// # Errors
@@ -103,11 +109,9 @@ pub trait Quantity: Sized {
                 units: unit_list::<Self>(),
             });
         };
-        number.scaled(factor, power).and_then(Self::from_base).ok_or_else(|| QuantityError::OutOfRange {
-            text: text.to_owned(),
-            kind: Self::KIND,
-            range: Self::RANGE,
-        })
+        let read =
+            Self::from_unit(number, unit).unwrap_or_else(|| number.scaled(factor, power).and_then(Self::from_base));
+        read.ok_or_else(|| QuantityError::OutOfRange { text: text.to_owned(), kind: Self::KIND, range: Self::RANGE })
     }
 }
 
@@ -383,61 +387,72 @@ impl fmt::Display for Size {
     }
 }
 
+/// Reads a quantity where serde finds a string, or a bare number, which is refused with the units that fit.
+pub(crate) fn deserialize<'de, Q: Quantity, D: Deserializer<'de>>(deserializer: D) -> Result<Q, D::Error> {
+    struct Text<Q>(PhantomData<Q>);
+    impl<Q: Quantity> Visitor<'_> for Text<Q> {
+        type Value = Q;
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            write!(f, "a {} with a unit, as in `{}`", Q::KIND, Q::EXAMPLE)
+        }
+        fn visit_str<E: de::Error>(self, text: &str) -> Result<Q, E> {
+            Q::parse(text).map_err(E::custom)
+        }
+        fn visit_u64<E: de::Error>(self, number: u64) -> Result<Q, E> {
+            self.visit_str(&number.to_string())
+        }
+        fn visit_i64<E: de::Error>(self, number: i64) -> Result<Q, E> {
+            self.visit_str(&number.to_string())
+        }
+        fn visit_f64<E: de::Error>(self, number: f64) -> Result<Q, E> {
+            self.visit_str(&number.to_string())
+        }
+    }
+    deserializer.deserialize_any(Text(PhantomData))
+}
+
+/// What an editor is told of a quantity.
+pub(crate) fn schema<Q: Quantity>() -> Schema {
+    json_schema!({
+        "type": "string",
+        "description": format!("A {} with a unit: {}", Q::KIND, unit_list::<Q>()),
+        "pattern": format!(
+            "^[+-]?[0-9]*\\.?[0-9]*([eE][+-]?[0-9]+)? *({})$",
+            Q::UNITS.iter().map(|(name, ..)| *name).collect::<Vec<_>>().join("|")
+        ),
+        "examples": [Q::EXAMPLE],
+    })
+}
+
 macro_rules! read_with_unit {
     ($($type:ty),*) => {$(
-        impl FromStr for $type {
-            type Err = QuantityError;
-            fn from_str(text: &str) -> Result<Self, QuantityError> {
-                <$type as Quantity>::parse(text)
+        impl std::str::FromStr for $type {
+            type Err = $crate::QuantityError;
+            fn from_str(text: &str) -> Result<Self, $crate::QuantityError> {
+                <$type as $crate::Quantity>::parse(text)
             }
         }
 
-        impl<'de> Deserialize<'de> for $type {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                struct Text;
-                impl Visitor<'_> for Text {
-                    type Value = $type;
-                    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                        write!(f, "a {} with a unit, as in `{}`", <$type>::KIND, <$type>::EXAMPLE)
-                    }
-                    fn visit_str<E: de::Error>(self, text: &str) -> Result<$type, E> {
-                        text.parse().map_err(E::custom)
-                    }
-                    fn visit_u64<E: de::Error>(self, number: u64) -> Result<$type, E> {
-                        self.visit_str(&number.to_string())
-                    }
-                    fn visit_i64<E: de::Error>(self, number: i64) -> Result<$type, E> {
-                        self.visit_str(&number.to_string())
-                    }
-                    fn visit_f64<E: de::Error>(self, number: f64) -> Result<$type, E> {
-                        self.visit_str(&number.to_string())
-                    }
-                }
-                deserializer.deserialize_any(Text)
+        impl<'de> serde::Deserialize<'de> for $type {
+            fn deserialize<D: serde::de::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                $crate::quantity::deserialize(deserializer)
             }
         }
 
-        impl JsonSchema for $type {
-            fn schema_name() -> Cow<'static, str> {
+        impl schemars::JsonSchema for $type {
+            fn schema_name() -> std::borrow::Cow<'static, str> {
                 stringify!($type).into()
             }
             fn inline_schema() -> bool {
                 true
             }
-            fn json_schema(_: &mut SchemaGenerator) -> Schema {
-                json_schema!({
-                    "type": "string",
-                    "description": format!("A {} with a unit: {}", <$type>::KIND, unit_list::<$type>()),
-                    "pattern": format!(
-                        "^[+-]?[0-9]*\\.?[0-9]*([eE][+-]?[0-9]+)? *({})$",
-                        <$type>::UNITS.iter().map(|(name, ..)| *name).collect::<Vec<_>>().join("|")
-                    ),
-                    "examples": [<$type>::EXAMPLE],
-                })
+            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                $crate::quantity::schema::<$type>()
             }
         }
     )*};
 }
+pub(crate) use read_with_unit;
 
 read_with_unit!(Duration, BitRate, Size, Length, Angle);
 

@@ -104,6 +104,8 @@ fn lost_in_words(row: &Row) -> (String, Style) {
         LossCause::BitErrors => "bits",
         LossCause::QueueFull => "queue",
         LossCause::BadLength => "length",
+        LossCause::NoRate => "no rate",
+        LossCause::Erased => "erased",
     };
     let text = if tally.frames == all {
         format!("{} {word}", words::count(all))

@@ -144,6 +144,7 @@ impl Run {
                     frame,
                     bytes: length,
                     damaged_bits: u32::from(frame % 997 == 500) * 3,
+                    delays: None,
                     content: Default::default(),
                 },
             };

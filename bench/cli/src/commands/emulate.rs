@@ -6,7 +6,7 @@ use std::thread;
 use std::time::Instant as StdInstant;
 
 use clap::{Args, ValueEnum};
-use farlink_channel_models::{BitErrors, LightTime};
+use farlink_channel_models::{Errors, LightTime, Rate};
 use farlink_link::coupling::{Direction, DirectionReport};
 use farlink_link::{Channel, ChannelConfig, Contacts, Damaged};
 use farlink_ports::udp::{UdpPort, UdpRoute};
@@ -106,11 +106,11 @@ pub fn emulate(arguments: &EmulateArguments) -> Ending {
     for (index, (name, port, route, delay, rate, ber)) in opened.into_iter().enumerate() {
         let channel = Channel::new(ChannelConfig {
             id: ChannelId(index as u16),
-            rate,
+            rate: Rate::constant(rate),
             overhead_bits: arguments.overhead.bytes() * 8,
             contacts: Contacts::Always,
             light_time: LightTime::Constant(delay),
-            errors: BitErrors::independent(ber.get(), arguments.seed.wrapping_add(index as u64)),
+            errors: Errors::independent(ber.get(), arguments.seed.wrapping_add(index as u64)),
             damaged: match arguments.damaged {
                 DamagedFrames::Drop => Damaged::Drop,
                 DamagedFrames::Deliver => Damaged::Deliver,

@@ -46,6 +46,7 @@ pub fn at(nanos: i64) -> Instant {
 pub fn delivered(nanos: i64, channel: u16, frame: u64, damaged_bits: u32, content: &[u8]) -> Stamped {
     let bytes = content.len() as u32;
     let content = Bytes::copy_from_slice(content);
-    let event = Event::FrameDelivered { channel: ChannelId(channel), frame, bytes, damaged_bits, content };
+    let event =
+        Event::FrameDelivered { channel: ChannelId(channel), frame, bytes, damaged_bits, delays: None, content };
     Stamped { at: at(nanos), event }
 }

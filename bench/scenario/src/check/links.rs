@@ -1,13 +1,13 @@
 //! Links: their ends, when they carry, and what they do to frames.
 
-use farlink_channel_models::Body;
+use farlink_channel_models::{Body, Place, Visibility};
 use farlink_units::{Angle, Duration, Instant, Ratio, Size};
 
 use super::places::Places;
 use super::{Notes, Run};
 use crate::file::{ChannelEntry, ContactsEntry, LinkEntry, LtpEntry, NodeEntry, VisibilityEntry};
 use crate::located::{At, Named, Text};
-use crate::model::{Channel, DamagedFrames, Link, LtpSettings, Path, Place};
+use crate::model::{Channel, DamagedFrames, Link, LtpSettings, Path};
 use crate::problem::Position;
 use crate::values::Count;
 use crate::words::Choice;
@@ -222,7 +222,7 @@ fn geometry(
     let occulted_by = bodies.into_iter().collect::<Option<Vec<_>>>();
     if let Some((from, to)) = ends {
         let places = [from, to].map(|node| place_of(node, *position, setting, notes));
-        if let ([Some(one), Some(other)], Some(occulted_by)) = (places, &occulted_by) {
+        if let ([Some(one), Some(other)], Some(occulted_by)) = (&places, &occulted_by) {
             hidden_by_own_body(one, other, occulted_by, *position, notes);
             if one == other {
                 notes.error(
@@ -233,7 +233,7 @@ fn geometry(
             }
         }
     }
-    Some(Path::Geometry { elevation_mask_deg: mask?, occulted_by: occulted_by? })
+    Some(Path::Geometry(Visibility { elevation_mask_deg: mask?, occulters: occulted_by?, ..Visibility::default() }))
 }
 
 /// The place of a node at the end of a link that follows geometry.
@@ -250,12 +250,12 @@ fn place_of(node: usize, link: Position, setting: &Setting<'_>, notes: &mut Note
 }
 
 /// A body hides what circles it unless the file says so, or the other end stands on it and has a horizon.
-fn hidden_by_own_body(one: Place, other: Place, occulted_by: &[Body], position: Position, notes: &mut Notes) {
+fn hidden_by_own_body(one: &Place, other: &Place, occulted_by: &[Body], position: Position, notes: &mut Notes) {
     let mut told = None;
     for (orbit, far) in [(one, other), (other, one)] {
         let body = orbit.body();
-        let has_horizon = matches!(far, Place::Site { .. }) && far.body() == body;
-        if matches!(orbit, Place::Orbit { .. }) && !has_horizon && !occulted_by.contains(&body) && told != Some(body) {
+        let has_horizon = matches!(far, Place::Site(_)) && far.body() == body;
+        if matches!(orbit, Place::Orbit(_)) && !has_horizon && !occulted_by.contains(&body) && told != Some(body) {
             told = Some(body);
             let word = body.name().to_lowercase();
             let message = format!("one end circles {}, which does not block this link", body.name());

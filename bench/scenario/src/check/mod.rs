@@ -13,7 +13,7 @@ use hifitime::Epoch;
 
 use crate::file::{File, NodeEntry};
 use crate::located::Named;
-use crate::model::{Node, Place, Scenario, SourceText};
+use crate::model::{Node, Scenario, SourceText};
 use crate::notes::Notes;
 use crate::problem::{Problem, START, ScenarioError};
 use crate::read::Overrides;
@@ -67,8 +67,12 @@ fn scenario(
     let example = "a link: `downlink: { forward: { from: …, to: …, rate: 1 Mbit/s }, light_time: 10 min }`";
     let links = notes.need_entries(&file.links, "links", example);
     let links = links.map(|links| links::check(links, entries, &node_names, &places, run, notes));
+    let no_traffic = Named::default();
     let example = "what is sent: `image: { from: …, to: …, file: … }`";
-    let traffic = notes.need_entries(&file.traffic, "traffic", example);
+    let traffic = match &file.traffic {
+        None => Some(&no_traffic),
+        given => notes.need_entries(given, "traffic", example),
+    };
     let routes = traffic::Routes::over(links.as_deref());
     let traffic = traffic.and_then(|traffic| {
         let setting = traffic::Setting {
@@ -87,6 +91,7 @@ fn scenario(
         seed: seed?,
         epoch: epoch?,
         duration: duration?,
+        places: places.all()?,
         nodes: nodes?,
         links: links?.into_iter().collect::<Option<_>>()?,
         traffic: traffic?,

@@ -2,9 +2,13 @@
 
 use farlink_units::{Angle, Length, Ratio};
 
-use super::{Notes, Place};
+use farlink_channel_models::{Body, Orbit, Place, Site};
+
+use super::Notes;
 use crate::file::{NodeEntry, OrbitEntry, PlaceEntry, SiteEntry};
 use crate::located::{At, Named, Text};
+use crate::model::NamedPlace;
+use crate::names::one_of;
 use crate::problem::Position;
 
 /// Above this a site floats in space: it should be an orbit.
@@ -19,12 +23,20 @@ impl Places<'_> {
     /// The place that `name` means: `None` if there is none, `Some(None)` if it is wrong itself.
     pub(super) fn find(&self, name: &At<String>, notes: &mut Notes) -> Option<Option<Place>> {
         let names: Vec<&str> = self.0.iter().map(|(name, _)| name.value.as_str()).collect();
-        notes.reference(name, "place", &names).map(|index| self.0[index].1)
+        notes.reference(name, "place", &names).map(|index| self.0[index].1.clone())
     }
 
     /// The place of that name.
     pub(super) fn get(&self, name: &str) -> Option<Place> {
-        self.0.iter().find(|(known, _)| known.value == name)?.1
+        self.0.iter().find(|(known, _)| known.value == name)?.1.clone()
+    }
+
+    /// All of them; `None` if one is wrong.
+    pub(super) fn all(&self) -> Option<Vec<NamedPlace>> {
+        let named = |(name, place): &(&At<String>, Option<Place>)| {
+            Some(NamedPlace { name: name.value.clone(), place: place.clone()? })
+        };
+        self.0.iter().map(named).collect()
     }
 
     pub(super) fn note_unused(&self, nodes: &Named<NodeEntry>, notes: &mut Notes) {
@@ -42,23 +54,38 @@ pub(super) fn check<'a>(entries: &'a Named<PlaceEntry>, notes: &mut Notes) -> Pl
     let mut places = Vec::new();
     for (name, entry) in &entries.0 {
         notes.name(name);
-        let place = match (&entry.site, &entry.orbit) {
-            (Some(entry), None) => site(entry, notes),
-            (None, Some(entry)) => orbit(entry, notes),
-            (None, None) => {
-                let message = format!("`{}` is neither a site nor an orbit", name.value);
-                notes.error(name.position, message, "write `site: { … }` or `orbit: { … }` in it");
-                None
-            }
-            (Some(_), Some(orbit)) => {
-                let message = format!("`{}` is both a site and an orbit", name.value);
-                notes.error(orbit.position, message, "keep one of the two");
-                None
-            }
-        };
-        places.push((name, place));
+        places.push((name, place(name, entry, notes)));
     }
     Places(places)
+}
+
+fn place(name: &At<String>, entry: &PlaceEntry, notes: &mut Notes) -> Option<Place> {
+    let kinds = [
+        ("body", entry.body.as_ref().map(|body| body.position)),
+        ("site", entry.site.as_ref().map(|site| site.position)),
+        ("orbit", entry.orbit.as_ref().map(|orbit| orbit.position)),
+    ];
+    let given: Vec<(&str, Position)> = kinds.iter().filter_map(|(kind, at)| Some((*kind, (*at)?))).collect();
+    match given[..] {
+        [] => {
+            let message = format!("nothing says where `{}` is", name.value);
+            let words = one_of(kinds.iter().map(|(kind, _)| *kind));
+            notes.error(name.position, message, format!("write {words} in it, as in `body: moon`"));
+            return None;
+        }
+        [_] => {}
+        [(first, _), (second, position), ..] => {
+            let message = format!("`{}` has both `{first}` and `{second}`", name.value);
+            notes.error(position, message, "keep one of the two");
+            return None;
+        }
+    }
+    match entry {
+        PlaceEntry { body: Some(body), .. } => notes.read(body).map(|body| Place::Center(body.0)),
+        PlaceEntry { site: Some(entry), .. } => site(entry, notes),
+        PlaceEntry { orbit: Some(entry), .. } => orbit(entry, notes),
+        _ => None,
+    }
 }
 
 fn site(At { value: entry, position }: &At<SiteEntry>, notes: &mut Notes) -> Option<Place> {
@@ -73,12 +100,12 @@ fn site(At { value: entry, position }: &At<SiteEntry>, notes: &mut Notes) -> Opt
         let help = format!("a site is {LOWEST_SITE_KM} km to {HIGHEST_SITE_KM} km high: higher up, give an `orbit`");
         notes.error(text.position, format!("no site is {km} km high"), help);
     }
-    Some(Place::Site {
+    Some(Place::Site(Site {
         body: body?.0,
         latitude_deg: latitude?,
         longitude_deg: longitude?.deg(),
         altitude_km: altitude_km?,
-    })
+    }))
 }
 
 fn orbit(At { value: entry, position }: &At<OrbitEntry>, notes: &mut Notes) -> Option<Place> {
@@ -105,7 +132,7 @@ fn orbit(At { value: entry, position }: &At<OrbitEntry>, notes: &mut Notes) -> O
     if let (Some(body), Some(axis), Some(text)) = (body, axis, &entry.semi_major_axis) {
         above_ground(text.position, body, axis, eccentricity?, notes)?;
     }
-    Some(Place::Orbit {
+    Some(Place::Orbit(Orbit {
         body: body?,
         semi_major_axis_km: axis?,
         eccentricity: eccentricity?,
@@ -113,16 +140,10 @@ fn orbit(At { value: entry, position }: &At<OrbitEntry>, notes: &mut Notes) -> O
         ascending_node_deg: ascending_node_deg?,
         argument_of_periapsis_deg: argument_of_periapsis_deg?,
         mean_anomaly_deg: mean_anomaly_deg?,
-    })
+    }))
 }
 
-fn above_ground(
-    position: Position,
-    body: farlink_channel_models::Body,
-    axis_km: f64,
-    eccentricity: f64,
-    notes: &mut Notes,
-) -> Option<()> {
+fn above_ground(position: Position, body: Body, axis_km: f64, eccentricity: f64, notes: &mut Notes) -> Option<()> {
     let radius_km = body.equatorial_radius_km();
     if axis_km <= 0.0 {
         notes.error(position, format!("a semi-major axis of {axis_km} km is no orbit"), "it is above 0 km");

@@ -1,10 +1,13 @@
 //! The statistics of bit errors, and that frames do not matter.
 
-use farlink_channel_models::BitErrors;
+mod support;
+
+use farlink_channel_models::Errors;
+use support::Flips;
 
 /// How many of `bits` bits flip, taken in frames of `frame` bits.
 fn count(ber: f64, seed: u64, bits: u64, frame: u64) -> u64 {
-    let (mut errors, mut out, mut sum) = (BitErrors::independent(ber, seed), Vec::new(), 0);
+    let (mut errors, mut out, mut sum) = (Errors::independent(ber, seed), Vec::new(), 0);
     for _ in 0..bits / frame {
         errors.flips(frame, &mut out);
         sum += out.len() as u64;
@@ -36,10 +39,10 @@ fn frames_do_not_matter() {
         let bits = if ber < 0.01 { 50_000_000 } else { 100_000 };
         let whole = {
             let mut out = Vec::new();
-            BitErrors::independent(ber, 7).flips(bits, &mut out);
+            Errors::independent(ber, 7).flips(bits, &mut out);
             out
         };
-        let (mut errors, mut out, mut pieced) = (BitErrors::independent(ber, 7), Vec::new(), Vec::new());
+        let (mut errors, mut out, mut pieced) = (Errors::independent(ber, 7), Vec::new(), Vec::new());
         let (mut at, mut frame) = (0, 1);
         while at < bits {
             let take = frame.min(bits - at);
@@ -57,18 +60,18 @@ fn frames_do_not_matter() {
 #[test]
 fn never_and_always() {
     let mut out = vec![1, 2, 3];
-    let mut never = BitErrors::independent(0.0, 1);
+    let mut never = Errors::independent(0.0, 1);
     for _ in 0..1000 {
         never.flips(u64::MAX, &mut out);
         assert!(out.is_empty());
     }
-    let mut always = BitErrors::independent(1.0, 1);
+    let mut always = Errors::independent(1.0, 1);
     for _ in 0..3 {
         always.flips(1000, &mut out);
         assert_eq!(out, (0..1000).collect::<Vec<_>>());
     }
     // Rarer than any number of bits that one call can name.
-    let mut rare = BitErrors::independent(f64::from_bits(1), 1);
+    let mut rare = Errors::independent(f64::from_bits(1), 1);
     for _ in 0..1000 {
         rare.flips(u64::MAX, &mut out);
         assert!(out.is_empty());
@@ -79,7 +82,7 @@ fn never_and_always() {
 fn a_flip_does_not_know_of_the_one_before() {
     let (ber, bits) = (0.3, 3_000_000);
     let mut out = Vec::new();
-    BitErrors::independent(ber, 11).flips(bits, &mut out);
+    Errors::independent(ber, 11).flips(bits, &mut out);
     let flips = out.len() as f64;
     // How often the next flip is one, two, three bits on: p, p q, p q².
     for (distance, expected) in [(1, 0.3), (2, 0.21), (3, 0.147)] {
@@ -92,7 +95,7 @@ fn a_flip_does_not_know_of_the_one_before() {
 #[test]
 fn rare_errors_are_as_rare_as_they_should_be() {
     for (ber, calls, each) in [(1e-15, 20, 100_000_000_000_000_000), (1e-18, 200, 10_000_000_000_000_000_000)] {
-        let (mut errors, mut out, mut all) = (BitErrors::independent(ber, 3), Vec::new(), Vec::new());
+        let (mut errors, mut out, mut all) = (Errors::independent(ber, 3), Vec::new(), Vec::new());
         for _ in 0..calls {
             errors.flips(each, &mut out);
             all.extend_from_slice(&out);
@@ -102,7 +105,7 @@ fn rare_errors_are_as_rare_as_they_should_be() {
     }
     // The smallest distances are not rounded to a grid: at 1e-17 one flip in eleven is less than 2⁵³ bits from the last, and
     // there odd distances are as common as even ones.
-    let (mut errors, mut out) = (BitErrors::independent(1e-17, 5), Vec::new());
+    let (mut errors, mut out) = (Errors::independent(1e-17, 5), Vec::new());
     let mut distances = Vec::new();
     for _ in 0..40 {
         errors.flips(u64::MAX, &mut out);
@@ -115,7 +118,7 @@ fn rare_errors_are_as_rare_as_they_should_be() {
 }
 
 #[test]
-#[should_panic(expected = "a bit error ratio is from 0 to 1")]
+#[should_panic(expected = "a bit error ratio is 1.5: it is from 0 to 1")]
 fn no_ratio_above_one() {
-    BitErrors::independent(1.5, 0);
+    Errors::independent(1.5, 0);
 }
