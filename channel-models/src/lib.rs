@@ -57,7 +57,7 @@
 //! angle to the Sun, distance) has a value that changes sign where the condition begins or ends to hold. From bounds on the
 //! accelerations of both ends follow bounds on how fast that value and its rate can change, and from these a span in which it
 //! cannot change sign; the search goes from span to span. For orbits the bounds are exact; for satellites and tables they are
-//! those of the mean elements and of the lines with room to spare. Tests hold the spans to 115,500 instants inside them, and
+//! those of the mean elements and of the lines with room to spare. Tests hold the spans to 148,500 instants inside them, and
 //! the search to passes whose top only just clears the mask, down to a thousandth of a second.
 //!
 //! Where SGP4 finds no orbit within the span of its elements, as after a decay, a contact ends within a second.

@@ -324,6 +324,8 @@ mod tests {
             (orbit(Body::Earth, 400.0, 0.0, 70.0), orbit(Body::Earth, 20_000.0, 0.3, 300.0)),
             (orbit(Body::Mars, 300.0, 0.4, 100.0), site(Body::Earth, 10.0)),
             (site(Body::Mars, -40.0), orbit(Body::Mars, 400.0, 0.0, 150.0)),
+            (orbit(Body::Moon, 100.0, 0.1, 120.0), site(Body::Earth, 60.0)),
+            (orbit(Body::Moon, 100.0, 0.0, 220.0), orbit(Body::Earth, 700.0, 0.0, 20.0)),
             (orbit(Body::Mercury, 200.0, 0.1, 80.0), orbit(Body::Venus, 300.0, 0.1, 30.0)),
         ];
         let (mut held, mut least, mut most) = (0, f64::MAX, 0.0_f64);

@@ -205,6 +205,12 @@ fn a_scan_every_few_seconds_agrees_for_rules_of_every_kind() {
         ("keep-out of the Sun", earth(Visibility { receiver: keep_out(Body::Sun, 50.0), ..free() }), [0, 0]),
         ("the Sun at a site", Visibility { receiver: sun(40.0), ..free() }, [2, 1]),
         ("Mars", Visibility { elevation_mask_deg: 10.0, occulters: vec![Body::Mars, Body::Sun], ..free() }, [3, 1]),
+        (
+            "the Moon",
+            Visibility { elevation_mask_deg: 5.0, occulters: vec![Body::Moon, Body::Earth], ..free() },
+            [4, 1],
+        ),
+        ("the Moon and the Earth", Visibility { occulters: vec![Body::Moon, Body::Earth], ..free() }, [4, 0]),
         ("Mars's own", Visibility { occulters: vec![Body::Mars], ..free() }, [3, 3]),
     ];
     for (name, rules, ends) in &kinds {
@@ -214,7 +220,8 @@ fn a_scan_every_few_seconds_agrees_for_rules_of_every_kind() {
                 0 => draw.orbit(Body::Earth, (350.0, 1500.0), (0.0, 0.05)),
                 1 => draw.site(Body::Earth),
                 2 => draw.orbit(Body::Earth, (500.0, 30_000.0), (0.0, 0.7)),
-                _ => draw.orbit(Body::Mars, (250.0, 3000.0), (0.0, 0.4)),
+                3 => draw.orbit(Body::Mars, (250.0, 3000.0), (0.0, 0.4)),
+                _ => draw.orbit(Body::Moon, (50.0, 2000.0), (0.0, 0.3)),
             };
             let (from, to) = (end(ends[0]), end(ends[1]));
             let name = format!("{name} {case}");

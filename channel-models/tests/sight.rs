@@ -77,6 +77,26 @@ fn range_rate_and_doppler_are_those_of_two_crests() {
     assert!(worst[0] < 1e-9 && worst[1] < 2e-5 && worst[2] < 1e-10, "{worst:?}");
 }
 
+/// On and about every body, turning forwards or backwards.
+#[test]
+fn velocities_are_how_positions_change() {
+    let geometry = geometry();
+    for body in Body::ALL {
+        let height = 0.1 * body.equatorial_radius_km();
+        for place in [Place::Center(body), site(body, 40.0, 100.0), circular(body, height, 120.0)] {
+            for k in 0..10 {
+                let now = at(f64::from(k) * 9_999.0);
+                let half = Duration::from_millis(500);
+                let [before, after] = [now - half, now + half].map(|t| geometry.position_km(&place, t).unwrap());
+                let velocity = geometry.velocity_km_s(&place, now).unwrap();
+                let off = (0..3).map(|k| (after[k] - before[k] - velocity[k]).powi(2)).sum::<f64>().sqrt();
+                // Half a second's curve (5e-6 km at the Sun), rounding at 30 au, and what a year does to a turn.
+                assert!(off < 6e-6, "{place:?}: {off}");
+            }
+        }
+    }
+}
+
 #[test]
 fn what_hides_is_told() {
     let geometry = geometry();
