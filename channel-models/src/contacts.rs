@@ -252,7 +252,7 @@ impl Geometry {
     }
 
     /// Bounds for the emission times of one stretch.
-    fn accelerations(&self, ray: &Ray, rules: &Visibility, within: Interval) -> Accelerations {
+    pub(crate) fn accelerations(&self, ray: &Ray, rules: &Visibility, within: Interval) -> Accelerations {
         let keep_out = rules.transmitter.keep_out.iter().chain(&rules.receiver.keep_out).map(|k| k.body);
         let bodies = [ray.from().body(), ray.to().body()];
         let mercury =

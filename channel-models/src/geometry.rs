@@ -23,6 +23,9 @@ pub const SPEED_OF_LIGHT_KM_S: f64 = 299_792.458;
 /// shows, whatever the order of the calls and the number of threads. The first call in a new stretch of eight days samples the
 /// series, one to three milliseconds per body; later ones take well under a microsecond.
 ///
+/// Places that rest on an ephemeris have positions only within its span. Outside it they are refused with a [`NoPosition`], and
+/// no contact lies there: nothing is extrapolated.
+///
 /// Space is flat and light travels straight: the Sun's gravity delays light by up to 0.12 ms between Earth and Mars near
 /// conjunction, and that is left out. Times outside 1708 … 2292 stand still at that edge.
 pub struct Geometry {
@@ -50,7 +53,7 @@ impl Geometry {
     /// An ephemeris that does not reach `at`.
     pub fn position_km(&self, place: &Place, at: Instant) -> Result<[f64; 3], NoPosition> {
         let path = Path::new(place);
-        self.locate(&path, at).map(|l| l.position.0).ok_or_else(|| self.no_position(&path, at))
+        self.position(&path, at).map(|p| p.0).ok_or_else(|| self.no_position(&path, at))
     }
 
     /// How fast `place` moves at `at`: km/s against the barycentre of the solar system, on ICRF axes.
@@ -69,8 +72,9 @@ impl Geometry {
     /// An ephemeris that does not reach the instant of emission, or that of arrival.
     pub fn light_time(&self, from: &Place, to: &Place, emitted: Instant) -> Result<Duration, NoPosition> {
         let (from, to) = (Path::new(from), Path::new(to));
-        let start = self.locate(&from, emitted).ok_or_else(|| self.no_position(&from, emitted))?;
-        let (seconds, _) = self.travel(start.position, &to, emitted, 1e-4)?;
+        let start = self.position(&from, emitted).ok_or_else(|| self.no_position(&from, emitted))?;
+        let (seconds, ()) =
+            self.solve(start, &to, emitted, 1e-4, |at| self.position(&to, at).map(|there| (there, ())))?;
         Ok(Duration::from_secs_f64(seconds))
     }
 
@@ -81,7 +85,7 @@ impl Geometry {
     /// own motion is taken in (aberration, up to 0.006° for the Earth), refraction (up to 0.09° at 10°) and the bending of
     /// light by gravity (0.0005° at the Sun's limb) are not.
     pub fn elevation_deg(&self, site: &Site, source_km: [f64; 3], received: Instant) -> f64 {
-        self.climb_deg(site, received, |position| position - Vector(source_km)) * -1.0
+        -self.climb_deg(site, received, |position| position - Vector(source_km))
     }
 
     /// How far above the geodetic horizon of `site` an antenna must point at `emitted` for its light to get to
@@ -159,26 +163,34 @@ impl Geometry {
         emitted: Instant,
         slack: f64,
     ) -> Result<(f64, Located), NoPosition> {
-        // A guess may lie outside an ephemeris that holds the answer; there its nearest end serves.
-        let find = |seconds: f64| {
-            let at = emitted + Duration::from_secs_f64(seconds);
+        self.solve(start, to, emitted, slack, |at| self.locate(to, at).map(|there| (there.position, there)))
+    }
+
+    /// As [`Geometry::travel`], with what `locate` finds beside the position of `to`.
+    fn solve<T>(
+        &self,
+        start: Vector,
+        to: &Path,
+        emitted: Instant,
+        slack: f64,
+        locate: impl Fn(Instant) -> Option<(Vector, T)>,
+    ) -> Result<(f64, T), NoPosition> {
+        // Whether an instant is covered, and the nearest that is: a guess may lie outside an ephemeris that holds the answer.
+        let covered = |at: Instant| {
             let tt = self.tt_ns(at);
             let near = to.nearest(tt);
-            let near = if near == tt { at } else { self.instant_at(near) };
-            self.locate(to, near).ok_or_else(|| self.no_position(to, at))
-        };
-        let arrived = |seconds: f64, there: Located| {
-            let at = emitted + Duration::from_secs_f64(seconds);
-            let tt = self.tt_ns(at);
-            if to.nearest(tt) == tt { Ok((seconds, there)) } else { Err(self.no_position(to, at)) }
+            if near == tt { (true, at) } else { (false, self.instant_at(near)) }
         };
         // From the centre, which costs less than the place and is right to a tenth of a second.
         let mut guess = (self.center(to.body(), emitted) - start).length() / SPEED_OF_LIGHT_KM_S;
         let mut last: Option<(f64, f64)> = None;
         // Every round takes the error times v/c, 1e-4, and the secant another such factor; the bound only stops nonsense.
-        for _ in 0..20 {
-            let there = find(guess)?;
-            let rest = (there.position - start).length() / SPEED_OF_LIGHT_KM_S - guess;
+        let mut rounds = 0;
+        loop {
+            rounds += 1;
+            let at = emitted + Duration::from_secs_f64(guess);
+            let (position, there) = locate(covered(at).1).ok_or_else(|| self.no_position(to, at))?;
+            let rest = (position - start).length() / SPEED_OF_LIGHT_KM_S - guess;
             let step = match last {
                 Some((old_guess, old_rest)) if old_rest != rest => rest * (guess - old_guess) / (old_rest - rest),
                 _ => rest,
@@ -187,11 +199,11 @@ impl Geometry {
             let enough = if last.is_some() { slack } else { slack.min(1e-7) };
             last = Some((guess, rest));
             guess += step;
-            if step.abs() < enough || !step.is_finite() {
-                return arrived(guess, there);
+            if step.abs() < enough || !step.is_finite() || rounds == 20 {
+                let arrival = emitted + Duration::from_secs_f64(guess);
+                return if covered(arrival).0 { Ok((guess, there)) } else { Err(self.no_position(to, arrival)) };
             }
         }
-        arrived(guess, find(guess)?)
     }
 }
 

@@ -9,13 +9,14 @@
 //! its rate it is kept until |value| / L. Both are proofs, and the longer span counts. Near a simple zero the first one
 //! converges on it like Newton's method, and from the safe side.
 //!
-//! Rates are worked out without aberration and without the change of the light time, each a part of at most 2e-4 (Mercury):
-//! they count as wrong by [`SLACK`] times the bound on the rate, and second derivatives are taken greater by [`ROOM`].
+//! Rates are worked out without aberration and without the change of the light time, each a part of v/c: 1e-4 for the planets,
+//! 1.5e-3 for an orbit that grazes the Sun. They count as wrong by [`SLACK`] times the bound on the rate, and second derivatives
+//! are taken greater by [`ROOM`].
 
 use crate::vector::Vector;
 
 /// How much the rate may be off, as a part of the bound on it.
-const SLACK: f64 = 1e-3;
+const SLACK: f64 = 4e-3;
 /// What the bounds on second derivatives are multiplied with.
 const ROOM: f64 = 1.01;
 /// The longest span that is looked ahead, in seconds.
@@ -46,9 +47,16 @@ impl Guard {
         let (value_abs, bend) = (value.abs(), bend * ROOM);
         let first = value_abs / speed;
         let second = (away + (away * away + 2.0 * bend * value_abs).sqrt()) / bend;
-        // A NaN, as of places that coincide, is no proof of anything.
-        let safe_s = f64::max(first, second).min(window).min(LONGEST_S);
-        Guard { value, safe_s: if safe_s.is_finite() { safe_s.max(0.0) } else { 0.0 } }
+        Guard::known(value, f64::max(first, second).min(window).min(LONGEST_S))
+    }
+
+    /// A condition that keeps its sign for `safe_s` seconds. Where there is no number, as for places that coincide, it fails
+    /// and nothing is safe.
+    pub(crate) fn known(value: f64, safe_s: f64) -> Guard {
+        Guard {
+            value: if value.is_nan() { f64::NEG_INFINITY } else { value },
+            safe_s: if safe_s.is_finite() { safe_s.max(0.0) } else { 0.0 },
+        }
     }
 }
 

@@ -158,6 +158,16 @@ impl Geometry {
         })
     }
 
+    /// Where `path` is, and no more: for the ends of a light time, of which millions are asked.
+    pub(crate) fn position(&self, path: &Path, at: Instant) -> Option<Vector> {
+        match path {
+            Path::Center(body) => Some(self.center(*body, at)),
+            Path::Orbit(orbit) => Some(self.center(orbit.body, at) + orbit.motion(at).position),
+            Path::Site(site) => Some(self.center(site.body, at) + site.position(&self.body_axes(site.body, at))),
+            Path::Satellite(_) | Path::Table(_) => self.locate(path, at).map(|located| located.position),
+        }
+    }
+
     /// Why `path` has no position at an instant at which [`Geometry::locate`] finds none.
     pub(crate) fn no_position(&self, path: &Path, at: Instant) -> NoPosition {
         let tt = self.tt_ns(at);

@@ -40,7 +40,7 @@ pub(crate) struct Way {
 
 impl Way {
     /// What the ends and their antennas are: position, velocity, horizon, and the line to the other end.
-    fn end(&self, end: End) -> EndOfWay<'_> {
+    pub(crate) fn end(&self, end: End) -> EndOfWay<'_> {
         match end {
             End::Transmitter => EndOfWay {
                 at: self.emitted,
@@ -63,19 +63,19 @@ impl Way {
 }
 
 /// A way as one end sees it: `line` goes from this end to the other.
-struct EndOfWay<'a> {
-    at: Instant,
-    here: &'a Located,
+pub(crate) struct EndOfWay<'a> {
+    pub(crate) at: Instant,
+    pub(crate) here: &'a Located,
     velocity: Vector,
     /// 1 where light goes along `line`, −1 where it comes in against it.
     sense: f64,
-    line: Vector,
+    pub(crate) line: Vector,
     line_rate: Vector,
 }
 
 impl EndOfWay<'_> {
     /// Where the antenna points.
-    fn pointing(&self) -> Vector {
+    pub(crate) fn pointing(&self) -> Vector {
         seen_direction(self.line * self.sense, self.velocity) * self.sense
     }
 }
@@ -287,5 +287,95 @@ impl<'a> Ray<'a> {
             end_bend: bounds.to * a / b,
         }
         .clear_of(a)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contacts::Interval;
+    use crate::place::{Orbit, Site};
+    use crate::visibility::{HorizonTable, KeepOut, SunLimit};
+    use hifitime::Epoch;
+
+    fn orbit(body: Body, height_km: f64, eccentricity: f64, turn_deg: f64) -> Place {
+        Place::Orbit(Orbit {
+            body,
+            semi_major_axis_km: (body.equatorial_radius_km() + height_km) / (1.0 - eccentricity),
+            eccentricity,
+            inclination_deg: 20.0 + turn_deg / 3.0,
+            ascending_node_deg: turn_deg,
+            argument_of_periapsis_deg: 2.0 * turn_deg,
+            mean_anomaly_deg: 5.0 * turn_deg,
+        })
+    }
+
+    /// What the search for contacts rests on: during the span that a condition calls safe it keeps its sign. With limits all
+    /// over, so that the values are now far from zero and now near.
+    #[test]
+    fn conditions_keep_their_sign_for_as_long_as_they_say() {
+        let geometry = Geometry::new(Epoch::from_gregorian_utc_at_midnight(2031, 3, 1));
+        let site = |body, latitude_deg| Place::Site(Site { body, latitude_deg, longitude_deg: 50.0, altitude_km: 1.0 });
+        let land = HorizonTable::new(vec![(0.0, 5.0), (90.0, 60.0), (120.0, 20.0), (250.0, 80.0)]).unwrap();
+        let pairs = [
+            (orbit(Body::Earth, 500.0, 0.0, 10.0), site(Body::Earth, 30.0)),
+            (orbit(Body::Earth, 600.0, 0.7, 200.0), site(Body::Earth, -70.0)),
+            (orbit(Body::Earth, 500.0, 0.01, 40.0), orbit(Body::Earth, 550.0, 0.01, 45.0)),
+            (orbit(Body::Earth, 400.0, 0.0, 70.0), orbit(Body::Earth, 20_000.0, 0.3, 300.0)),
+            (orbit(Body::Mars, 300.0, 0.4, 100.0), site(Body::Earth, 10.0)),
+            (site(Body::Mars, -40.0), orbit(Body::Mars, 400.0, 0.0, 150.0)),
+            (orbit(Body::Moon, 100.0, 0.1, 120.0), site(Body::Earth, 60.0)),
+            (orbit(Body::Moon, 100.0, 0.0, 220.0), orbit(Body::Earth, 700.0, 0.0, 20.0)),
+            (orbit(Body::Mercury, 200.0, 0.1, 80.0), orbit(Body::Venus, 300.0, 0.1, 30.0)),
+        ];
+        let (mut held, mut least, mut most) = (0, f64::MAX, 0.0_f64);
+        for (from, to) in &pairs {
+            for limit in 0..12 {
+                let angle_deg = 5.0 + 13.0 * f64::from(limit);
+                let keep_out =
+                    vec![KeepOut { body: from.body(), angle_deg }, KeepOut { body: Body::Mercury, angle_deg }];
+                let sun = Some(SunLimit { degraded_below_deg: angle_deg, outage_below_deg: angle_deg });
+                let antenna = Antenna { horizon: (limit % 2 == 0).then(|| land.clone()), keep_out, sun };
+                let ray_km = geometry.light_time(from, to, Instant::ZERO).unwrap().as_secs_f64() * 3e5;
+                let rules = Visibility {
+                    elevation_mask_deg: -30.0 + 9.0 * f64::from(limit),
+                    occulters: vec![Body::Earth, Body::Mars, Body::Venus, Body::Sun],
+                    transmitter: antenna.clone(),
+                    receiver: antenna,
+                    max_range_km: Some(ray_km * (0.5 + 0.1 * f64::from(limit))),
+                };
+                let ray = Ray::new(&geometry, from, to, &rules);
+                for step in 0..25 {
+                    let start = Instant::from_secs_f64(1_234.0 * f64::from(step));
+                    let within = Interval { start, end: start + Duration::from_secs(86_400 * 10) };
+                    let bounds = geometry.accelerations(&ray, &rules, within);
+                    let conditions = |at| {
+                        let mut all = Vec::new();
+                        ray.guards(&ray.way(at).unwrap(), &bounds, &mut |obstacle, guard| all.push((obstacle, guard)));
+                        all
+                    };
+                    for (index, (obstacle, guard)) in conditions(start).into_iter().enumerate() {
+                        least = least.min(guard.safe_s);
+                        most = most.max(guard.safe_s);
+                        for part in [0.2, 0.5, 0.8, 0.95, 0.999] {
+                            let later = start + Duration::from_secs_f64(guard.safe_s * part);
+                            let (_, then) = conditions(later)[index];
+                            assert_eq!(
+                                then.clear(),
+                                guard.clear(),
+                                "{from:?} to {to:?} at {start}: {obstacle:?} is {} and {} after {} s of {} s",
+                                guard.value,
+                                then.value,
+                                guard.safe_s * part,
+                                guard.safe_s
+                            );
+                            held += 1;
+                        }
+                    }
+                }
+            }
+        }
+        println!("{held} held, over {least:.3} to {most:.0} s");
+        assert!(held > 50_000 && least < 5.0 && most > 1e4);
     }
 }

@@ -3,12 +3,12 @@
 use farlink_units::{Duration, Instant};
 
 use crate::body::Body;
-use crate::geometry::{Geometry, SPEED_OF_LIGHT_KM_S, seen_direction};
-use crate::path::{Located, Path};
+use crate::geometry::{Geometry, SPEED_OF_LIGHT_KM_S};
+use crate::path::Path;
 use crate::place::{NoPosition, Place};
-use crate::ray::Ray;
+use crate::ray::{EndOfWay, Ray};
 use crate::vector::Vector;
-use crate::visibility::{Obstacle, Visibility};
+use crate::visibility::{End, Obstacle, Visibility};
 
 /// The way of light from one place to another: what it is for light that leaves at one instant.
 #[derive(Clone, Debug, PartialEq)]
@@ -79,8 +79,8 @@ impl Geometry {
             range_km: way.line.length(),
             range_rate_km_s: rate,
             frequency_ratio: ratio,
-            transmitter: self.end_sight(ray.from(), &way.start, way.start_velocity, way.line, 1.0, emitted, rules),
-            receiver: self.end_sight(ray.to(), &way.end, way.end_velocity, way.line, -1.0, way.received, rules),
+            transmitter: self.end_sight(ray.from(), &way.end(End::Transmitter), rules),
+            receiver: self.end_sight(ray.to(), &way.end(End::Receiver), rules),
             hidden_by: ray.obstacle(&way),
             degraded: ray.degraded(&way),
         })
@@ -100,27 +100,15 @@ impl Geometry {
         }
     }
 
-    /// `sense` is 1 where the light leaves and −1 where it arrives.
-    #[allow(clippy::too_many_arguments)]
-    fn end_sight(
-        &self,
-        path: &Path,
-        here: &Located,
-        velocity: Vector,
-        line: Vector,
-        sense: f64,
-        at: Instant,
-        rules: &Visibility,
-    ) -> EndSight {
-        let seen = seen_direction(line, velocity) * sense;
-        let sun = self.center(Body::Sun, at) - here.position;
+    fn end_sight(&self, path: &Path, end: &EndOfWay, rules: &Visibility) -> EndSight {
+        let pointing = end.pointing();
+        let horizon = end.here.horizon.map(|horizon| horizon.axes);
+        let sun = self.center(Body::Sun, end.at) - end.here.position;
         EndSight {
-            elevation_deg: here.horizon.map(|h| h.axes.z.dot(seen).clamp(-1.0, 1.0).asin().to_degrees()),
-            azimuth_deg: here
-                .horizon
-                .map(|h| h.axes.x.dot(seen).atan2(h.axes.y.dot(seen)).to_degrees().rem_euclid(360.0)),
-            sun_angle_deg: (sun.length() > 1.0).then(|| (line * sense).angle_to(sun).to_degrees()),
-            sunlit: self.sunlit_at(path, here, &rules.occulters, at),
+            elevation_deg: horizon.map(|h| h.z.dot(pointing).clamp(-1.0, 1.0).asin().to_degrees()),
+            azimuth_deg: horizon.map(|h| h.x.dot(pointing).atan2(h.y.dot(pointing)).to_degrees().rem_euclid(360.0)),
+            sun_angle_deg: (sun.length() > 1.0).then(|| end.line.angle_to(sun).to_degrees()),
+            sunlit: self.sunlit_at(path, end.here, &rules.occulters, end.at),
         }
     }
 }

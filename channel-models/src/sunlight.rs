@@ -102,9 +102,10 @@ impl Geometry {
             return Some(Discs { sun, body: FRAC_PI_2, apart: (up * -1.0).angle_to(to_sun) });
         }
         let (a, b) = (body.equatorial_radius_km(), body.polar_radius_km());
-        // The light passes the body a little before it arrives here.
-        let near = (self.center(body, at) - here.position).length() / SPEED_OF_LIGHT_KM_S;
-        let passing = at - Duration::from_secs_f64(near);
+        // The light passes the body, where that is nearest to its way, a little before it arrives here. In the hundredth of a
+        // second that this is for a low orbiter the Earth goes a quarter of a kilometre.
+        let ahead = (self.center(body, at) - here.position).dot(to_sun) / distance;
+        let passing = at - Duration::from_secs_f64(ahead.max(0.0) / SPEED_OF_LIGHT_KM_S);
         let to_body = self.center(body, passing) - here.position;
         // Stretched along its axis the body is a sphere and the Sun a little less so.
         let pole = self.pole(body, passing);
@@ -156,13 +157,13 @@ fn shadow_guard(value: f64, distance: f64, radius: f64, speed: f64, acceleration
     if distance <= radius {
         // On a body's horizon (all of it is the turn of the ground), or inside it.
         let rate = speed / distance + SUN_RAD_S;
-        return Guard { value, safe_s: (value.abs() / rate).min(LOOK_AHEAD_S) };
+        return Guard::known(value, (value.abs() / rate).min(LOOK_AHEAD_S));
     }
     let within = window(0.5 * (distance - radius), speed, acceleration).min(LOOK_AHEAD_S);
     let (near, fast) = (0.5 * (distance + radius), speed + acceleration * within);
     let limb = radius / (near * near - radius * radius).sqrt();
     let rate = FLAT * fast / near * (1.0 + limb) + SUN_RAD_S;
-    Guard { value, safe_s: (value.abs() / rate).min(within) }
+    Guard::known(value, (value.abs() / rate).min(within))
 }
 
 #[cfg(test)]

@@ -180,7 +180,7 @@ impl HorizonTable {
         let count = self.points.len();
         let (from, to) = (self.points[(index + count - 1) % count], self.points[index % count]);
         // After the last point and before the first it is the stretch across north.
-        if index % count == 0 { (from, (to.0 + 360.0, to.1)) } else { (from, to) }
+        if index.is_multiple_of(count) { (from, (to.0 + 360.0, to.1)) } else { (from, to) }
     }
 
     /// The lowest and the highest elevation, in radians.

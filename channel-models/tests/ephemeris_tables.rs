@@ -1,7 +1,7 @@
 //! Tables of positions: what a file says is where the object is, and what no file may say.
 
 use farlink_channel_models::{
-    Body, EphemerisTable, Geometry, LightTime, OemError, Orbit, Place, RangeTable, Visibility,
+    Body, EphemerisTable, Geometry, LightTime, OemError, Orbit, Place, RangeTable, Satellite, Site, Visibility,
 };
 use farlink_units::{Duration, Instant};
 use hifitime::{Epoch, TimeScale};
@@ -123,7 +123,7 @@ fn outside_its_segments_a_table_has_no_position() {
     let geometry = geometry();
     let known = |s: f64| geometry.position_km(&place, at(s)).is_ok();
     assert!(known(0.0) && known(1200.0) && known(2400.0) && known(6000.0) && known(7200.0));
-    assert!(!known(-1e-9) && !known(2400.000_001) && !known(5999.999) && !known(7200.000_001));
+    assert!(!known(-1e-9) && !known(2400.1) && !known(5999.999) && !known(7200.1));
 
     let earth = Place::Center(Body::Earth);
     let contacts = geometry.contacts(&place, &earth, &Visibility::default(), at(-100.0), at(1e4));
@@ -147,15 +147,36 @@ fn outside_its_segments_a_table_has_no_position() {
     assert!(!known(59.9) && known(60.0) && known(600.0) && !known(600.1));
 }
 
+/// With straight lines between the entries the velocity steps at each; the search must not be led past anything.
+#[test]
+fn contacts_of_a_coarse_table_are_what_looking_finds() {
+    let relay = orbit(Body::Mars, 4500.0, 0.3);
+    let lander = Place::Site(Site { body: Body::Mars, latitude_deg: 18.0, longitude_deg: 77.0, altitude_km: 0.0 });
+    let rules = Visibility { elevation_mask_deg: 10.0, occulters: vec![Body::Mars], ..Visibility::default() };
+    let geometry = geometry();
+    for extra in [
+        "INTERPOLATION = LINEAR\n",
+        "INTERPOLATION = LAGRANGE\nINTERPOLATION_DEGREE = 2\n",
+        "INTERPOLATION = HERMITE\nINTERPOLATION_DEGREE = 1\n",
+    ] {
+        let text = file(&[segment(&relay, Body::Mars, extra, TimeScale::UTC, -300, 43_500, 300)]);
+        let table = Place::Table(EphemerisTable::from_oem(text).unwrap());
+        for (from, to) in [(&table, &lander), (&lander, &table), (&table, &Place::Center(Body::Earth))] {
+            let found = geometry.contacts(from, to, &rules, at(0.0), at(43_000.0));
+            assert!(found.len() > 1, "{extra}");
+            for s in (0..43_000).step_by(3) {
+                let now = at(f64::from(s));
+                let seen = geometry.visible(from, to, &rules, now);
+                assert_eq!(seen, found.iter().any(|c| c.contains(now)), "{extra}: {now}");
+            }
+        }
+    }
+}
+
 #[test]
 fn contacts_of_a_table_are_those_of_its_orbiter() {
     let relay = orbit(Body::Mars, 4500.0, 0.3);
-    let lander = Place::Site(farlink_channel_models::Site {
-        body: Body::Mars,
-        latitude_deg: 18.0,
-        longitude_deg: 77.0,
-        altitude_km: 0.0,
-    });
+    let lander = Place::Site(Site { body: Body::Mars, latitude_deg: 18.0, longitude_deg: 77.0, altitude_km: 0.0 });
     let rules = Visibility { elevation_mask_deg: 10.0, occulters: vec![Body::Mars], ..Visibility::default() };
     let text = file(&[segment(&relay, Body::Mars, "", TimeScale::UTC, -60, 86_520, 60)]);
     let table = Place::Table(EphemerisTable::from_oem(text).unwrap());
@@ -169,6 +190,91 @@ fn contacts_of_a_table_are_those_of_its_orbiter() {
             assert!(off.iter().all(|d| *d < 1e-3), "{a:?} {b:?}");
         }
     }
+}
+
+/// A table in TEME, written from Skyfield's SGP4, is where the satellite is.
+#[test]
+fn a_table_in_teme_is_where_its_satellite_is() {
+    let text = |name: &str| {
+        std::fs::read(format!("{}/../fixtures/golden/geometry/{name}", env!("CARGO_MANIFEST_DIR"))).unwrap()
+    };
+    // SGP4's velocities are not quite the derivatives of its positions, so it is these alone that the table must follow.
+    let lagrange = "INTERPOLATION = LAGRANGE\nINTERPOLATION_DEGREE = 9\nMETA_STOP";
+    let file = String::from_utf8(text("iss_teme.oem")).unwrap().replace("META_STOP", lagrange);
+    let table = EphemerisTable::from_oem(file).unwrap();
+    let satellite = Satellite::all_from_tle(text("satellites.tle")).unwrap().remove(0);
+    assert_eq!(table.name(), satellite.name());
+    let (start, _) = table.spans()[0];
+    let geometry = Geometry::new(start);
+    let (table, satellite) = (Place::Table(table), Place::Satellite(satellite));
+    let mut worst = [0.0_f64; 2];
+    for k in 0..720 {
+        let now = at(f64::from(k) * 10.0 + 1.0);
+        let apart = |a: [f64; 3], b: [f64; 3]| (0..3).map(|k| (a[k] - b[k]).powi(2)).sum::<f64>().sqrt();
+        let [a, b] = [&table, &satellite].map(|p| geometry.position_km(p, now).unwrap());
+        let [u, v] = [&table, &satellite].map(|p| geometry.velocity_km_s(p, now).unwrap());
+        worst = [worst[0].max(apart(a, b) * 1e3), worst[1].max(apart(u, v) * 1e6)];
+    }
+    println!("worst: {:.4} m, {:.4} mm/s", worst[0], worst[1]);
+    assert!(worst[0] < 0.1 && worst[1] < 100.0, "{worst:?}");
+}
+
+/// What stands still on the Earth's own axes is a site.
+#[test]
+fn a_table_that_turns_with_the_earth_is_a_site() {
+    let mut text = HEADER.to_owned()
+        + "META_START\nOBJECT_NAME = MAST\nCENTER_NAME = EARTH\nREF_FRAME = ITRF2000\nTIME_SYSTEM = UTC\n\
+           START_TIME = 2031-03-01T00:00:00\nSTOP_TIME = 2031-03-01T05:00:00\nMETA_STOP\n";
+    for hour in 0..6 {
+        text += &format!("2031-03-01T0{hour}:00:00 0 6378.137 0 0 0 0\n");
+    }
+    let table = Place::Table(EphemerisTable::from_oem(text).unwrap());
+    let site = Place::Site(Site { body: Body::Earth, latitude_deg: 0.0, longitude_deg: 90.0, altitude_km: 0.0 });
+    let geometry = geometry();
+    for k in 0..100 {
+        let now = at(f64::from(k) * 179.0);
+        let [a, b] = [&table, &site].map(|p| geometry.position_km(p, now).unwrap());
+        let [u, v] = [&table, &site].map(|p| geometry.velocity_km_s(p, now).unwrap());
+        assert!((0..3).all(|k| (a[k] - b[k]).abs() < 1e-6 && (u[k] - v[k]).abs() < 1e-9), "{now}: {a:?} {b:?}");
+    }
+}
+
+/// The example of the standard (CCSDS 502.0-B, figure 5-1): its metadata and the lines that it prints.
+#[test]
+fn the_example_of_the_standard_is_read() {
+    let text = "\
+CCSDS_OEM_VERS = 2.0
+CREATION_DATE = 1996-11-04T17:22:31
+ORIGINATOR = NASA/JPL
+
+META_START
+OBJECT_NAME          = MARS GLOBAL SURVEYOR
+OBJECT_ID            = 1996-062A
+CENTER_NAME          = MARS BARYCENTER
+REF_FRAME            = EME2000
+TIME_SYSTEM          = UTC
+START_TIME           = 1996-12-18T12:00:00.331
+USEABLE_START_TIME   = 1996-12-18T12:10:00.331
+USEABLE_STOP_TIME    = 1996-12-28T21:23:00.331
+STOP_TIME            = 1996-12-28T21:28:00.331
+INTERPOLATION        = HERMITE
+INTERPOLATION_DEGREE = 7
+META_STOP
+
+COMMENT to be used for scheduling purposes only
+
+1996-12-18T12:00:00.331  2789.619 -280.045 -1746.755  4.73372 -2.49586 -1.04195
+1996-12-18T12:01:00.331  2783.419 -308.143 -1877.071  5.18604 -2.42124 -1.99608
+1996-12-18T12:02:00.331  2776.033 -336.859 -2008.682  5.63678 -2.33951 -1.94687
+1996-12-28T21:28:00.331 -3881.024  563.959  -682.773 -3.28827 -3.66735  1.63861
+";
+    let table = EphemerisTable::from_oem(text).unwrap();
+    assert_eq!(table.name(), "MARS GLOBAL SURVEYOR");
+    let utc = |text: &str| text.parse::<Epoch>().unwrap();
+    let [(start, end)] = table.spans()[..] else { panic!("one span") };
+    assert!((start - utc("1996-12-18T12:10:00.331 UTC")).abs() < hifitime::Unit::Nanosecond * 2);
+    assert!((end - utc("1996-12-28T21:23:00.331 UTC")).abs() < hifitime::Unit::Nanosecond * 2);
+    assert!(EphemerisTable::from_oem(text.replace("MARS BARYCENTER", "EARTH BARYCENTER")).is_err());
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Orbit ephemeris messages (CCSDS 502.0-B, section 5) in keyword = value notation.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use hifitime::TimeScale;
 use thiserror::Error;
@@ -128,13 +128,15 @@ pub(crate) fn read_one(file: &[u8]) -> Result<EphemerisTable, OemError> {
 pub(crate) fn read(file: &[u8]) -> Result<Vec<EphemerisTable>, OemError> {
     let mut reader = Reader { lines: lines(file), held: None, last: 0 };
     let mut objects: Vec<(String, Vec<Segment>)> = Vec::new();
+    let mut known: HashMap<String, usize> = HashMap::new();
     reader.header()?;
     while let Some(meta) = reader.metadata()? {
         let (segment, last) = reader.segment(&meta)?;
-        let Some((_, segments)) = objects.iter_mut().find(|(name, _)| *name == meta.name) else {
-            objects.push((meta.name, vec![segment]));
-            continue;
-        };
+        let index = *known.entry(meta.name).or_insert_with_key(|name| {
+            objects.push((name.clone(), Vec::new()));
+            objects.len() - 1
+        });
+        let segments = &mut objects[index].1;
         if segments.last().is_some_and(|before| segment.useable.0 < before.useable.1) {
             return Err(OemError::Overlap { line: last });
         }
@@ -304,10 +306,13 @@ fn center(line: usize, name: &str) -> Result<Option<Body>, OemError> {
     if ["SOLAR SYSTEM BARYCENTER", "SSB"].iter().any(|n| name.eq_ignore_ascii_case(n)) {
         return Ok(None);
     }
-    match Body::ALL.into_iter().find(|body| name.eq_ignore_ascii_case(body.name())) {
-        Some(body) => Ok(Some(body)),
-        None => Err(unsupported(line, "CENTER_NAME", name, "a body such as EARTH or MARS, or SOLAR SYSTEM BARYCENTER")),
-    }
+    let allowed =
+        "a body such as EARTH or MARS, the barycentre of a planet other than Earth, or SOLAR SYSTEM BARYCENTER";
+    // The moons of Mars move it by 20 cm about the barycentre of the two kinds, and the giant planets stand for theirs.
+    let upper = name.to_ascii_uppercase();
+    let body = upper.strip_suffix(" BARYCENTER").filter(|body| *body != "EARTH").unwrap_or(&upper);
+    let found = Body::ALL.into_iter().find(|known| body.eq_ignore_ascii_case(known.name()));
+    found.map(Some).ok_or_else(|| unsupported(line, "CENTER_NAME", name, allowed))
 }
 
 fn frame(line: usize, name: &str, center: Option<Body>) -> Result<TableFrame, OemError> {
@@ -333,8 +338,8 @@ fn interpolation(values: &Values) -> Result<Interpolation, OemError> {
     match method.to_ascii_uppercase().as_str() {
         "LAGRANGE" => Ok(Interpolation::Lagrange { degree: degree()? }),
         "LINEAR" => Ok(Interpolation::Lagrange { degree: 1 }),
-        // Each line gives two conditions, so an even degree is raised by one.
-        "HERMITE" => Ok(Interpolation::Hermite { degree: degree()? | 1 }),
+        // Each line gives two conditions, so an even degree is raised by one, and two lines make a cubic.
+        "HERMITE" => Ok(Interpolation::Hermite { degree: (degree()? | 1).max(3) }),
         _ => Err(unsupported(line, "INTERPOLATION", method, "HERMITE, LAGRANGE or LINEAR")),
     }
 }

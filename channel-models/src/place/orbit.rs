@@ -85,6 +85,7 @@ impl MovingOrbit {
     }
 
     /// Position and velocity against the centre of the body, on ICRF axes.
+    #[inline]
     pub(crate) fn motion(&self, at: Instant) -> Motion {
         let seconds = at.as_secs_f64();
         let (a, e, rates) = (self.semi_major_axis_km, self.eccentricity, &self.rates);

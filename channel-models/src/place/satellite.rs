@@ -17,7 +17,8 @@ const MOST_USEABLE: Duration = Duration::from_secs(366 * 86_400);
 ///
 /// Positions are those of SGP4 (SDP4 beyond a period of 225 min) with the constants of WGS 72, for which the elements are
 /// made, turned from the true equator and mean equinox of date (TEME) to the ICRF. SGP4 itself is good to a kilometre or so at
-/// the epoch and loses one to three a day in low orbits: elements are useable for 30 days about their epoch unless
+/// the epoch and loses one to three a day in low orbits, and its velocities differ by some cm/s from how its positions change.
+/// Elements are useable for 30 days about their epoch unless
 /// [`Satellite::useable_for`] says otherwise.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Satellite {
@@ -159,7 +160,7 @@ impl Satellite {
         let found =
             self.model.constants.propagate(sgp4::MinutesSinceEpoch(minutes)).map_err(|error| error.to_string())?;
         let radius_km = Vector(found.position).length();
-        if !(radius_km >= sgp4::WGS72.ae) {
+        if radius_km.is_nan() || radius_km < sgp4::WGS72.ae {
             return Err(format!("it would be {radius_km:.0} km from the centre of the Earth"));
         }
         Ok((found.position, found.velocity))
@@ -171,9 +172,42 @@ impl Satellite {
         let e = &self.model.elements;
         let a = (GM / (e.mean_motion * std::f64::consts::TAU / 86_400.0).powi(2)).cbrt();
         // Short periods move the perigee by some 20 km, the Moon and the Sun that of a long ellipse by a hundredth of its
-        // axis in a month; drag lowers it further, and below the ground there is no position.
-        let perigee = (a * (1.0 - e.eccentricity) * 0.99 - 0.01 * a - 50.0).max(sgp4::WGS72.ae);
+        // axis in a month. Drag may take a low one down to the ground, and below that there is no position.
+        let perigee = a * (1.0 - e.eccentricity) * 0.99 - 0.01 * a - 50.0;
+        let ground = sgp4::WGS72.ae;
+        let perigee = if perigee < ground + 700.0 { ground } else { perigee };
         let energy = (2.0 / perigee - 1.0 / (a * 1.02)).max(1.0 / perigee);
         Limits { speed: (GM * energy).sqrt() * 1.02, acceleration: GM / (perigee * perigee) * 1.02 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The search for contacts relies on the limits, also far from the epoch.
+    #[test]
+    fn satellites_stay_within_their_limits() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../fixtures/golden/geometry/satellites.tle");
+        let all = Satellite::all_from_tle(std::fs::read(path).unwrap()).unwrap();
+        assert_eq!(all.len(), 4);
+        for satellite in all {
+            let limits = satellite.limits();
+            let (start, end) = satellite.span_tt_ns();
+            let (mut speed, mut acceleration) = (0.0_f64, 0.0_f64);
+            for k in 0..20_000 {
+                let at = start + (end - start) / 20_001 * k;
+                let [(_, before), (_, after)] = [at, at + 1_000_000_000].map(|t| satellite.teme(t).unwrap());
+                speed = speed.max(Vector(before).length());
+                acceleration = acceleration.max((Vector(after) - Vector(before)).length());
+            }
+            println!(
+                "{}: {:.3} of the speed, {:.3} of the pull",
+                satellite.name(),
+                speed / limits.speed,
+                acceleration / limits.acceleration
+            );
+            assert!(speed < limits.speed && acceleration < limits.acceleration, "{limits:?}");
+        }
     }
 }

@@ -56,9 +56,14 @@ impl FixedSite {
         }
     }
 
+    /// Position against the centre of the body whose body-fixed axes are `axes`.
+    pub(crate) fn position(&self, axes: &Axes) -> Vector {
+        axes.outward(self.position)
+    }
+
     /// Position and velocity against the centre of the body whose body-fixed axes are `axes`.
     pub(crate) fn motion(&self, axes: &Axes) -> Motion {
-        Motion { position: axes.outward(self.position), velocity: turned(axes, self.position) * self.turn }
+        Motion { position: self.position(axes), velocity: turned(axes, self.position) * self.turn }
     }
 
     /// Which way is up, and how that turns.

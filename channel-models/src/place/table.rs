@@ -18,7 +18,7 @@ pub enum Interpolation {
     },
     /// The polynomial through the nearest positions with the velocities there, of this degree.
     Hermite {
-        /// 1 … 15, odd; uses half as many positions, rounded up.
+        /// 3 … 15, odd; uses half as many positions, rounded up.
         degree: u8,
     },
 }
@@ -26,6 +26,11 @@ pub enum Interpolation {
 impl Interpolation {
     /// What is used where a file says nothing: through four positions and velocities.
     pub const DEFAULT: Interpolation = Interpolation::Hermite { degree: 7 };
+
+    /// Whether the velocity has no step at the lines, or one far below a thousandth of it.
+    fn is_smooth(self) -> bool {
+        !matches!(self, Interpolation::Lagrange { degree: ..=4 })
+    }
 
     /// How many lines of the table one position takes.
     pub(crate) fn nodes(self) -> usize {
@@ -149,11 +154,15 @@ impl EphemerisTable {
         self.0.segments.iter().filter(move |s| s.useable.0 <= end && start <= s.useable.1)
     }
 
-    /// Instants at which bounds on the motion may well change: the ends of segments and every so many lines.
+    /// Instants at which bounds on the motion change: the ends of segments and every so many lines; and every line where the
+    /// velocity steps there.
     pub(crate) fn seams(&self, start: i64, end: i64) -> Vec<i64> {
         const LINES: usize = 64;
         self.segments_within(start, end)
-            .flat_map(|s| s.times.iter().copied().step_by(LINES).chain([s.useable.0, s.useable.1]))
+            .flat_map(|s| {
+                let lines = if s.interpolation.is_smooth() { LINES } else { 1 };
+                s.times.iter().copied().step_by(lines).chain([s.useable.0, s.useable.1])
+            })
             .filter(|t| start < *t && *t < end)
             .collect()
     }
