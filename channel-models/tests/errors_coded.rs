@@ -48,7 +48,7 @@ fn reed_solomon_is_where_others_have_simulated_it() {
         let words_off = off_by_db(|db| code.word_error_rate(db).unwrap(), eb_n0_db, words);
         let bits_off = off_by_db(|db| code.bit_error_ratio(db), eb_n0_db, ber);
         println!("{eb_n0_db} dB: words off by {words_off:.3} dB, bits by {bits_off:.3} dB");
-        assert!(words_off.abs() < 0.05 && bits_off.abs() < 0.05);
+        assert!(words_off.abs() < 0.02 && bits_off.abs() < 0.02);
     }
 }
 
