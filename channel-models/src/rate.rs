@@ -158,8 +158,9 @@ impl Rate {
         }
     }
 
-    /// Appends a step, if it is one.
+    /// Appends a step, if it is one. Of two at one instant the later counts.
     fn push(&mut self, at: Instant, rate: Option<BitRate>) {
+        self.steps.pop_if(|(last, _)| *last == at);
         let last = self.steps.last().map_or(self.first, |(_, rate)| *rate);
         if rate != last {
             self.steps.push((at, rate));
@@ -222,6 +223,11 @@ mod tests {
         assert_eq!(careful.changes(), [(ms(15_000), bps(1000)), (ms(22_500), None)]);
         assert_eq!(Rate::following(&Series::constant(99.0), &rates, 0.0), Rate::constant(bps(100_000).unwrap()));
         assert_eq!(Rate::following(&Series::constant(99.0), &[], 0.0), Rate::silent());
+        // A knot at exactly what a rate needs is no step that lasts for nothing.
+        let touch = Series::new(vec![(ms(0), 35.0), (ms(10), 40.0), (ms(20), 35.0)]).unwrap();
+        assert_eq!(Rate::following(&touch, &rates, 0.0), Rate::constant(bps(1000).unwrap()));
+        let cross = Series::new(vec![(ms(0), 35.0), (ms(10), 40.0), (ms(20), 45.0)]).unwrap();
+        assert_eq!(Rate::following(&cross, &rates, 0.0).changes(), [(ms(10), bps(10_000))]);
     }
 
     #[test]

@@ -3,8 +3,26 @@
 use std::path::Path;
 
 use farlink_record::LossCause;
-use farlink_record::results::{Results, Verdict};
+use farlink_record::results::{DelayPart, Results, Verdict};
 use farlink_units::{Duration, Instant};
+
+/// Prints where the time of delivered frames went: of each part the mean and the longest.
+fn print_delays(results: &Results, width: usize) {
+    let delays: Vec<_> = results.channels.iter().filter_map(|c| c.delays.map(|d| (&c.name, d))).collect();
+    if delays.is_empty() {
+        return;
+    }
+    let part = |part: DelayPart| {
+        let [mean, max] = [part.mean_ns, part.max_ns].map(|ns| Duration::from_nanos(ns).to_string());
+        format!("{mean} / {max}")
+    };
+    say!("{:width$}  {:>23}  {:>23}  {:>23}", "delay (mean / max)", "queueing", "serialisation", "propagation");
+    for (name, d) in delays {
+        let [queueing, serialisation, propagation] = [d.queueing, d.serialisation, d.propagation].map(part);
+        say!("{name:width$}  {queueing:>23}  {serialisation:>23}  {propagation:>23}");
+    }
+    say!();
+}
 
 /// Prints verdicts, channels and where to look further. Colour only repeats what the words say.
 pub fn print_summary(results: &Results, folder: &Path, colour: bool) {
@@ -20,7 +38,7 @@ pub fn print_summary(results: &Results, folder: &Path, colour: bool) {
         say!("{shown}{pad} {}/{}: {}", case.suite, case.id, case.message);
     }
     say!();
-    let width = results.channels.iter().map(|c| c.name.chars().count()).max().unwrap_or(0).max(7);
+    let width = results.channels.iter().map(|c| c.name.chars().count()).max().unwrap_or(0).max(18);
     say!("{:width$}  {:>9}  {:>9}  {:>9}  {:>9}  lost", "channel", "frames in", "delivered", "lost", "in flight");
     for channel in &results.channels {
         let lost: u64 = channel.lost.values().map(|t| t.frames).sum();
@@ -41,6 +59,7 @@ pub fn print_summary(results: &Results, folder: &Path, colour: bool) {
         );
     }
     say!();
+    print_delays(results, width);
     if let Some(timing) = &results.timing {
         let late = |ns: u64| Duration::from_nanos(i64::try_from(ns).unwrap_or(i64::MAX));
         say!(

@@ -1,6 +1,7 @@
 //! Nodes on channels, one event after the other.
 
 use bytes::Bytes;
+use farlink_channel_models::{Errors, Rate};
 use farlink_record::{ChannelId, Event, NodeId, Stamped};
 use farlink_units::{Duration, Instant};
 
@@ -12,7 +13,8 @@ pub trait Node {
     /// A frame has come in over a channel that ends at this node.
     fn handle_frame(&mut self, now: Instant, channel: ChannelId, frame: Bytes);
 
-    /// The transmitter of a channel that begins at this node is free: the next frame for it, if any. It leaves now.
+    /// The transmitter of a channel that begins at this node is free: the next frame for it, if any. It leaves now. A channel
+    /// that has no rate is always free, and loses what it is given: a node must come to an end with what it offers at once.
     fn poll_transmit(&mut self, now: Instant, channel: ChannelId) -> Option<Bytes>;
 
     /// When [`Node::handle_timeout`] is due.
@@ -100,6 +102,25 @@ impl<N: Node> Bench<N> {
     /// Every channel.
     pub fn channels(&self) -> impl Iterator<Item = &Channel> {
         self.channels.iter().map(|c| &c.channel)
+    }
+
+    /// Gives a channel another rate from `now` on; see [`Channel::set_rate`].
+    ///
+    /// # Panics
+    /// If there is no such channel.
+    pub fn set_rate(&mut self, now: Instant, channel: ChannelId, rate: &Rate, emit: &mut dyn FnMut(Stamped)) {
+        let index = usize::from(channel.0);
+        self.channels[index].channel.set_rate(now, rate, |event| emit(Stamped { at: now, event }));
+        let from = self.channels[index].from;
+        self.attend(now, from, emit);
+    }
+
+    /// Gives a channel other errors from `now` on; see [`Channel::set_errors`].
+    ///
+    /// # Panics
+    /// If there is no such channel.
+    pub fn set_errors(&mut self, now: Instant, channel: ChannelId, errors: Errors) {
+        self.channels[usize::from(channel.0)].channel.set_errors(now, errors);
     }
 
     /// When [`Bench::step`] has something to do.

@@ -10,6 +10,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
 use bytes::Bytes;
+use farlink_channel_models::{Errors, Rate};
 use farlink_ports::udp::{MAX_DATAGRAM, UdpPort};
 use farlink_record::counters::{ChannelCounters, Tally};
 use farlink_units::Instant;
@@ -96,6 +97,18 @@ impl Direction {
         };
         let threads = vec![spawn("arrivals", take_in)?, spawn("departures", send_due)?];
         Ok(Direction { shared, threads })
+    }
+
+    /// Gives the channel another rate from now on; see [`Channel::set_rate`].
+    pub fn set_rate(&self, rate: &Rate) {
+        let State { channel, counters, .. } = &mut *self.shared.lock();
+        channel.set_rate(self.shared.now(), rate, |event| counters.apply(&event));
+        self.shared.arrived.notify_one();
+    }
+
+    /// Gives the channel other errors from now on; see [`Channel::set_errors`].
+    pub fn set_errors(&self, errors: Errors) {
+        self.shared.lock().channel.set_errors(self.shared.now(), errors);
     }
 
     /// What the direction has come to up to now.

@@ -56,6 +56,8 @@ pub(super) struct Decoder {
 #[derive(Clone, Debug)]
 struct Blocks {
     code: BlockCode,
+    /// Eb/N0 for which `failures` is set: curves are looked up when it changes, not for every frame.
+    set_for_db: f64,
     /// Over code words.
     failures: Skip,
     /// Over the bits of bad blocks.
@@ -72,7 +74,7 @@ impl Decoder {
     pub(super) fn new(code: BlockCode, conditions: Conditions, mut draws: Draws) -> Self {
         let wrong = Skip::new(0.0, draws.split());
         let failures = Skip::new(0.0, draws);
-        let blocks = Blocks { code, failures, wrong, offset: 0, failed: 0, words: Vec::new() };
+        let blocks = Blocks { code, set_for_db: f64::NAN, failures, wrong, offset: 0, failed: 0, words: Vec::new() };
         Decoder { conditions, blocks }
     }
 
@@ -98,7 +100,10 @@ impl Blocks {
         }
         let words = self.code.words;
         let begun = (to - at).div_ceil(block);
-        self.failures.set_probability(self.code.word_error_rate(eb_n0_db));
+        if eb_n0_db != self.set_for_db {
+            self.set_for_db = eb_n0_db;
+            self.failures.set_probability(self.code.word_error_rate(eb_n0_db));
+        }
         let mut list = std::mem::take(&mut self.words);
         list.clear();
         self.failures.take(begun * words, |word| list.push(word));
@@ -139,21 +144,26 @@ impl Blocks {
 pub(super) struct BurstyDecoder {
     conditions: Conditions,
     bursts: GilbertElliott,
+    /// Eb/N0 for which `bursts` is set.
+    set_for_db: f64,
 }
 
 impl BurstyDecoder {
     pub(super) fn new(conditions: Conditions, draws: Draws) -> Self {
         let bursts = GilbertElliott::to_be_set(draws);
-        BurstyDecoder { conditions, bursts }
+        BurstyDecoder { conditions, bursts, set_for_db: f64::NAN }
     }
 
     pub(super) fn strike(&mut self, frame: &Airtime, flips: &mut Vec<u64>) {
-        let BurstyDecoder { conditions, bursts } = self;
+        let BurstyDecoder { conditions, bursts, set_for_db } = self;
         spans(
             frame,
             |at| conditions.at(at),
             |eb_n0_db, from, to| {
-                bursts.set(&convolutional::bursts(eb_n0_db));
+                if eb_n0_db != *set_for_db {
+                    *set_for_db = eb_n0_db;
+                    bursts.set(&convolutional::bursts(eb_n0_db));
+                }
                 bursts.take(from, to, flips);
             },
         );

@@ -18,16 +18,14 @@ enum Source {
 }
 
 impl Source {
+    /// What holds at an instant, as the logarithm of the ratio or as Eb/N0, and until when.
     fn at(&mut self, at: Instant) -> (f64, Instant) {
         match self {
             Source::Log10(series) => {
                 let cell = series.cell(at, LOG10_RESOLUTION);
-                (10f64.powf(cell.value), cell.end)
+                (cell.value, cell.end)
             }
-            Source::Uncoded(conditions) => {
-                let (eb_n0_db, end) = conditions.at(at);
-                (codes::uncoded_ber(eb_n0_db), end)
-            }
+            Source::Uncoded(conditions) => conditions.at(at),
         }
     }
 }
@@ -35,25 +33,34 @@ impl Source {
 #[derive(Clone, Debug)]
 pub(super) struct Varying {
     source: Source,
+    /// What `skip` is set for: the ratio is worked out when that changes, not for every frame.
+    set_for: f64,
     skip: Skip,
 }
 
 impl Varying {
     pub(super) fn log10(log10_ber: Series, draws: Draws) -> Self {
-        Varying { source: Source::Log10(log10_ber), skip: Skip::new(0.0, draws) }
+        Varying { source: Source::Log10(log10_ber), set_for: f64::NAN, skip: Skip::new(0.0, draws) }
     }
 
     pub(super) fn uncoded(conditions: Conditions, draws: Draws) -> Self {
-        Varying { source: Source::Uncoded(conditions), skip: Skip::new(0.0, draws) }
+        Varying { source: Source::Uncoded(conditions), set_for: f64::NAN, skip: Skip::new(0.0, draws) }
     }
 
     pub(super) fn strike(&mut self, frame: &Airtime, flips: &mut Vec<u64>) {
-        let Varying { source, skip } = self;
+        let Varying { source, set_for, skip } = self;
+        let ratio: fn(f64) -> f64 = match source {
+            Source::Log10(_) => |log10| 10f64.powf(log10),
+            Source::Uncoded(_) => codes::uncoded_ber,
+        };
         spans(
             frame,
             |at| source.at(at),
-            |ber, from, to| {
-                skip.set_probability(ber);
+            |level, from, to| {
+                if level != *set_for {
+                    *set_for = level;
+                    skip.set_probability(ratio(level));
+                }
                 skip.take(to - from, |position| flips.push(from + position));
             },
         );

@@ -66,6 +66,27 @@ impl Table {
         Ok(Table { rows })
     }
 
+    /// The table for a frequency in hertz, from tables for several of them: straight lines between those next to it, and the first
+    /// or the last beyond.
+    ///
+    /// # Errors
+    /// No table.
+    pub fn for_frequency(tables: &[(f64, Table)], frequency_hz: f64) -> Result<Self, TableError> {
+        let below = tables.iter().filter(|(f, _)| *f <= frequency_hz).max_by(|a, b| a.0.total_cmp(&b.0));
+        let above = tables.iter().filter(|(f, _)| *f > frequency_hz).min_by(|a, b| a.0.total_cmp(&b.0));
+        let (low, high) = match (below, above) {
+            (Some(low), Some(high)) => (low, high),
+            (Some((_, table)), None) | (None, Some((_, table))) => return Ok(table.clone()),
+            (None, None) => return Err(TableError::Empty),
+        };
+        let share = (frequency_hz - low.0) / (high.0 - low.0);
+        let mut elevations: Vec<f64> = low.1.rows.iter().chain(&high.1.rows).map(|(elevation, _)| *elevation).collect();
+        elevations.sort_by(f64::total_cmp);
+        elevations.dedup();
+        let row = |elevation| (elevation, low.1.at(elevation) * (1.0 - share) + high.1.at(elevation) * share);
+        Table::new(elevations.into_iter().map(row).collect())
+    }
+
     /// What holds at an elevation in degrees.
     pub fn at(&self, elevation_deg: f64) -> f64 {
         let next = self.rows.partition_point(|(row, _)| *row <= elevation_deg);

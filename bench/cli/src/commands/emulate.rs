@@ -10,6 +10,7 @@ use farlink_channel_models::{Errors, LightTime, Rate};
 use farlink_link::coupling::{Direction, DirectionReport};
 use farlink_link::{Channel, ChannelConfig, Contacts, Damaged};
 use farlink_ports::udp::{UdpPort, UdpRoute};
+use farlink_record::results::{DelayPart, DelayResult};
 use farlink_record::{ChannelId, LossCause};
 use farlink_units::{BitRate, Duration, Ratio, Size};
 use serde_json::json;
@@ -164,6 +165,7 @@ fn print(reports: &[(&str, DirectionReport)], format: Format) {
                     "delivered_damaged": r.counters.delivered_damaged,
                     "lost": r.counters.lost,
                     "in_flight": r.in_flight,
+                    "delays": DelayResult::new(&r.counters.delays),
                     "balanced": balanced(r),
                     "lateness": r.lateness,
                 });
@@ -185,6 +187,15 @@ fn print(reports: &[(&str, DirectionReport)], format: Format) {
             lost(LossCause::BadLength),
             r.in_flight.frames
         );
+        if let Some(d) = DelayResult::new(&r.counters.delays) {
+            let mean = |part: DelayPart| Duration::from_nanos(part.mean_ns);
+            say!(
+                "{name}: {} queueing + {} serialisation + {} light time (means)",
+                mean(d.queueing),
+                mean(d.serialisation),
+                mean(d.propagation)
+            );
+        }
         if r.lateness.samples > 0 {
             say!(
                 "{name}: late by {} (median), {} (99 %), {} (worst)",
