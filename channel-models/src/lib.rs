@@ -48,6 +48,9 @@
 //! | the Moon hides Jupiter, Saturn, 20 passages | 0.7 s |
 //! | Mars and Moon hide orbiters of theirs from the Earth, 24 orbits | 0.002 s |
 //!
+//! With DE421 and its librations as SPICE kernels (feature `spice`) 1 ns of light time, 0.0003° of elevation, 0.05 s of rise and set
+//! and 0.04 s of occultation are left, which is UT1 and what Skyfield's apparent places have and these have not.
+//!
 //! And of the parts: polynomial pieces from the series they stand for, 4 cm; the Moon's centre from DE421, 0.3 km; its axes from
 //! DE421's librations, 0.003°; the Earth's pole from the full IAU 2006/2000A model, 2 mas; UT1 from its measured value, 0.09 s (1.3″, 40 m at the equator) up to 2026. After that UT1 is held at TT − 69.10 s:
 //! what the Earth does instead is not known, and stays below 0.9 s for as long as UTC has no new leap second.
@@ -62,6 +65,8 @@ mod contacts;
 mod earth;
 mod ephemeris;
 mod geometry;
+#[cfg(feature = "spice")]
+mod kernels;
 mod light_time;
 mod pieces;
 mod place;
@@ -74,6 +79,8 @@ pub use bit_errors::BitErrors;
 pub use body::Body;
 pub use contacts::Interval;
 pub use geometry::{Geometry, SPEED_OF_LIGHT_KM_S};
+#[cfg(feature = "spice")]
+pub use kernels::{KernelError, KernelPath, Kernels};
 pub use light_time::LightTime;
 pub use place::{Orbit, Place, PlaceError, SecularRates, Site};
 pub use visibility::Visibility;

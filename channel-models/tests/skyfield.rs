@@ -41,14 +41,21 @@ impl Worst {
 /// A row of a golden file: what stands under each heading.
 type Row = BTreeMap<String, String>;
 
-fn golden(name: &str) -> Vec<Row> {
+fn golden_path(name: &str) -> String {
     let folder = std::env::var("FARLINK_GOLDEN_GEOMETRY")
         .unwrap_or_else(|_| format!("{}/../fixtures/golden/geometry", env!("CARGO_MANIFEST_DIR")));
-    let path = format!("{folder}/{name}");
+    format!("{folder}/{name}")
+}
+
+/// The rows of a golden file, of which there must be `least`.
+fn golden(name: &str, least: usize) -> Vec<Row> {
+    let path = golden_path(name);
     let text = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{path}: {e}"));
     let mut lines = text.lines().map(|line| line.split(',').map(str::to_owned));
     let header: Vec<String> = lines.next().unwrap_or_else(|| panic!("{path} is empty")).collect();
-    lines.map(|cells| header.iter().cloned().zip(cells).collect()).collect()
+    let rows: Vec<Row> = lines.map(|cells| header.iter().cloned().zip(cells).collect()).collect();
+    assert!(rows.len() >= least, "{path} has {} rows, not {least}", rows.len());
+    rows
 }
 
 fn epoch(utc: &str) -> Epoch {
@@ -68,10 +75,19 @@ fn site(row: &Row, body: Body) -> Site {
     }
 }
 
-/// The solar system under test, with the instant that a UTC text stands for.
-struct Sky(Geometry);
+/// The solar system under test, and the time that it stands for.
+struct Sky(Geometry, [Epoch; 2]);
 
 impl Sky {
+    /// The rows of a golden file that are within the time of this sky.
+    fn rows(&self, name: &str, least: usize) -> Vec<Row> {
+        let within = |row: &Row| (self.1[0]..=self.1[1]).contains(&epoch(&row["utc"]));
+        let rows: Vec<Row> = golden(name, least).into_iter().filter(within).collect();
+        println!("{} rows of {name}", rows.len());
+        assert!(!rows.is_empty(), "no row of {name} is within {:?}", self.1);
+        rows
+    }
+
     fn instant(&self, utc: &str) -> Instant {
         // In TAI: a difference of UTC epochs would leave out leap seconds.
         let since = epoch(utc).to_tai_duration() - self.0.epoch().to_tai_duration();
@@ -120,16 +136,14 @@ impl Sky {
 
 /// The built-in ephemeris, from the epoch on which [`Instant::ZERO`] stands.
 fn built_in(utc: &str) -> Sky {
-    Sky(Geometry::new(epoch(utc)))
+    Sky(Geometry::new(epoch(utc)), [epoch(Y2000), epoch("2050-01-01T00:00:00")])
 }
 
 const Y2000: &str = "2000-01-01T00:00:00";
 
 fn light_times(sky: &Sky) -> Worst {
-    let rows = golden("light_time.csv");
-    assert_eq!(rows.len(), 1000);
     let mut worst = Worst::default();
-    for row in &rows {
+    for row in &sky.rows("light_time.csv", 1000) {
         let at = sky.instant(&row["utc"]);
         for (name, place) in [("mars", &MARS), ("moon", &MOON)] {
             let left = sky.emission(place, &EARTH, at);
@@ -143,10 +157,8 @@ fn light_times(sky: &Sky) -> Worst {
 }
 
 fn elevations(sky: &Sky) -> Worst {
-    let rows = golden("elevation.csv");
-    assert_eq!(rows.len(), 1000);
     let mut worst = Worst::default();
-    for row in &rows {
+    for row in &sky.rows("elevation.csv", 1000) {
         let (site, at) = (site(row, Body::Earth), sky.instant(&row["utc"]));
         for (name, place) in [("mars", &MARS), ("moon", &MOON)] {
             let seen = sky.sight_deg(&site, place, at) - number(row, &format!("{name}_apparent_deg"));
@@ -159,10 +171,8 @@ fn elevations(sky: &Sky) -> Worst {
 }
 
 fn lunar_elevations(sky: &Sky) -> Worst {
-    let rows = golden("lunar_elevation.csv");
-    assert_eq!(rows.len(), 200);
     let mut worst = Worst::default();
-    for row in &rows {
+    for row in &sky.rows("lunar_elevation.csv", 200) {
         let (site, at) = (site(row, Body::Moon), sky.instant(&row["utc"]));
         let seen = sky.sight_deg(&site, &EARTH, at) - number(row, "apparent_deg");
         let aimed = sky.aim_deg(&site, &EARTH, at) - number(row, "aim_deg");
@@ -174,10 +184,8 @@ fn lunar_elevations(sky: &Sky) -> Worst {
 
 fn rises_and_sets(sky: &Sky) -> Worst {
     let rules = Visibility { elevation_mask_deg: 10.0, occulters: Vec::new() };
-    let rows = golden("rise_set.csv");
-    assert!(rows.len() > 100, "{}", rows.len());
     let mut worst = Worst::default();
-    for row in &rows {
+    for row in &sky.rows("rise_set.csv", 100) {
         let (target, edge): (_, fn(&Interval) -> Instant) = (
             if row["target"] == "mars" { MARS } else { MOON },
             if row["event"] == "rise" { |c| c.start } else { |c| c.end },
@@ -195,10 +203,8 @@ fn body(name: &str) -> Body {
 
 fn hidden_by_the_moon(sky: &Sky) -> Worst {
     let rules = Visibility { elevation_mask_deg: -90.0, occulters: vec![Body::Moon] };
-    let rows = golden("moon_hides.csv");
-    assert!(rows.len() > 80, "{}", rows.len());
     let mut worst = Worst::default();
-    for row in &rows {
+    for row in &sky.rows("moon_hides.csv", 80) {
         let edge: fn(&Interval) -> Instant = if row["event"] == "begin" { |c| c.start } else { |c| c.end };
         let (target, station) = (Place::Center(body(&row["target"])), Place::Site(site(row, Body::Earth)));
         let error = sky.edge_error_s(&target, &station, &rules, sky.instant(&row["utc"]), edge);
@@ -208,10 +214,8 @@ fn hidden_by_the_moon(sky: &Sky) -> Worst {
 }
 
 fn orbiters_hidden(sky_at: impl Fn(&str) -> Sky) -> Worst {
-    let rows = golden("body_hides.csv");
-    assert!(rows.len() > 100, "{}", rows.len());
     let mut worst = Worst::default();
-    for row in &rows {
+    for row in &golden("body_hides.csv", 100) {
         // The elements hold at the start of the window.
         let sky = sky_at(&row["window_start_utc"]);
         let body = body(&row["body"]);
@@ -267,4 +271,61 @@ fn the_moon_hides_sun_and_planets() {
 #[test]
 fn mars_and_moon_hide_their_orbiters() {
     orbiters_hidden(built_in).within("s", &[("mars", 1.0), ("moon", 1.0)]);
+}
+
+/// The same with DE421 as an SPK file: what is left is rounding, UT1, and what is left out of apparent places.
+#[cfg(feature = "spice")]
+mod kernels {
+    use std::sync::Arc;
+
+    use farlink_channel_models::Kernels;
+
+    use super::*;
+
+    /// DE421 and its librations, from when the file in the golden folder begins to when it ends.
+    fn de421() -> Sky {
+        let read = |name| {
+            let path = golden_path(name);
+            (name, std::fs::read(&path).unwrap_or_else(|e| panic!("{path}: {e}")))
+        };
+        let kernels = Kernels::new(["de421.bsp", "moon_pa_de421.bpc"].map(read)).unwrap_or_else(|e| panic!("{e}"));
+        let [begin, end] = kernels.spans(301)[0].map(Epoch::from_tdb_seconds);
+        // A day for the light that comes and goes.
+        let (begin, end) = (begin + hifitime::Unit::Day, end - hifitime::Unit::Day);
+        let run = Duration::from_secs_f64((end - begin).to_seconds());
+        let bodies =
+            [Body::Sun, Body::Mercury, Body::Venus, Body::Earth, Body::Moon, Body::Mars, Body::Jupiter, Body::Saturn];
+        let geometry = Geometry::with_kernels(begin, Arc::new(kernels), &bodies, run).unwrap_or_else(|e| panic!("{e}"));
+        Sky(geometry, [begin, end])
+    }
+
+    #[test]
+    fn light_times_of_mars_and_moon() {
+        let bounds = ["mars to earth", "earth to mars", "moon to earth", "earth to moon"].map(|kind| (kind, 1e-4));
+        light_times(&de421()).within("ms", &bounds);
+    }
+
+    #[test]
+    fn elevations_of_mars_and_moon() {
+        let bounds = ["mars seen", "mars aimed at", "moon seen", "moon aimed at"].map(|kind| (kind, 0.001));
+        elevations(&de421()).within("deg", &bounds);
+    }
+
+    #[test]
+    fn elevations_of_the_earth_on_the_moon() {
+        lunar_elevations(&de421()).within("deg", &[("seen", 1e-5), ("aimed at", 1e-5)]);
+    }
+
+    #[test]
+    fn mars_and_moon_rise_and_set() {
+        rises_and_sets(&de421()).within("s", &[("mars", 0.2), ("moon", 0.2)]);
+    }
+
+    #[test]
+    fn the_moon_hides_sun_and_planets() {
+        let worst = hidden_by_the_moon(&de421());
+        // A short file has not every planet.
+        let bounds: Vec<(&str, f64)> = worst.0.keys().map(|kind| (kind.as_str(), 0.2)).collect();
+        worst.within("s", &bounds);
+    }
 }

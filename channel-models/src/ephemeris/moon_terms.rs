@@ -11,7 +11,7 @@ pub(super) type MainTerm = ([i8; 4], f64);
 pub(super) type Perturbation = ([i8; 13], f64, f64);
 
 /// The main problem, longitude: sines.
-pub(super) const MAIN_LONGITUDE: [MainTerm; 305] = [
+pub(super) static MAIN_LONGITUDE: [MainTerm; 305] = [
     ([0, 0, 1, 0], 22639.58566),
     ([2, 0, -1, 0], 4586.43827),
     ([2, 0, 0, 0], 2369.91393),
@@ -320,7 +320,7 @@ pub(super) const MAIN_LONGITUDE: [MainTerm; 305] = [
 ];
 
 /// Perturbations of the longitude: sines.
-pub(super) const LONGITUDE_0: [Perturbation; 597] = [
+pub(super) static LONGITUDE_0: [Perturbation; 597] = [
     ([0, 0, 1, 0, 0, -18, 16, 0, 0, 0, 0, 0, 0], 14.25146, 153.4559),
     ([0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, -1], 7.06299, 179.9991),
     ([2, 0, -1, 0, 0, 0, 2, 0, -2, 0, 0, 0, 0], 1.14299, -179.8815),
@@ -921,7 +921,7 @@ pub(super) const LONGITUDE_0: [Perturbation; 597] = [
 ];
 
 /// Perturbations of the longitude, to be multiplied by the time in Julian centuries: sines.
-pub(super) const LONGITUDE_1: [Perturbation; 33] = [
+pub(super) static LONGITUDE_1: [Perturbation; 33] = [
     ([0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0], 1.6768, 0.0),
     ([2, 0, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0, 0], 0.51642, -180.0),
     ([2, 0, 0, -1, 0, 0, 0, 0, 0, 0, 0, 0, 0], 0.41383, -180.0),
@@ -958,7 +958,7 @@ pub(super) const LONGITUDE_1: [Perturbation; 33] = [
 ];
 
 /// The main problem, latitude: sines.
-pub(super) const MAIN_LATITUDE: [MainTerm; 259] = [
+pub(super) static MAIN_LATITUDE: [MainTerm; 259] = [
     ([0, 1, 0, 0], 18461.24038),
     ([0, 1, 1, 0], 1010.16716),
     ([0, -1, 1, 0], 999.69366),
@@ -1221,7 +1221,7 @@ pub(super) const MAIN_LATITUDE: [MainTerm; 259] = [
 ];
 
 /// Perturbations of the latitude: sines.
-pub(super) const LATITUDE_0: [Perturbation; 206] = [
+pub(super) static LATITUDE_0: [Perturbation; 206] = [
     ([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1], 8.04504, -179.9993),
     ([1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0], 1.51021, -83.3199),
     ([0, 1, -1, 0, 0, 18, -16, 0, 0, 0, 0, 0, 0], 0.63052, 26.5441),
@@ -1431,7 +1431,7 @@ pub(super) const LATITUDE_0: [Perturbation; 206] = [
 ];
 
 /// Perturbations of the latitude, to be multiplied by the time in Julian centuries: sines.
-pub(super) const LATITUDE_1: [Perturbation; 15] = [
+pub(super) static LATITUDE_1: [Perturbation; 15] = [
     ([2, -1, 0, -1, 0, 0, 0, 0, 0, 0, 0, 0, 0], 0.0743, -180.0),
     ([2, -1, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0], 0.03043, 0.0),
     ([2, 1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0, 0], 0.02229, -180.0),
@@ -1450,7 +1450,7 @@ pub(super) const LATITUDE_1: [Perturbation; 15] = [
 ];
 
 /// The main problem, distance: cosines.
-pub(super) const MAIN_DISTANCE: [MainTerm; 223] = [
+pub(super) static MAIN_DISTANCE: [MainTerm; 223] = [
     ([0, 0, 0, 0], 385000.50972),
     ([0, 0, 1, 0], -20905.35389),
     ([2, 0, -1, 0], -3699.11071),
@@ -1677,7 +1677,7 @@ pub(super) const MAIN_DISTANCE: [MainTerm; 223] = [
 ];
 
 /// Perturbations of the distance: sines.
-pub(super) const DISTANCE_0: [Perturbation; 280] = [
+pub(super) static DISTANCE_0: [Perturbation; 280] = [
     ([2, 0, -1, 0, 0, 0, 2, 0, -2, 0, 0, 0, 0], 1.05862, 90.1185),
     ([0, 0, 2, 0, 0, -18, 16, 0, 0, 0, 0, 0, 0], 0.72805, 63.4559),
     ([0, 0, 0, 0, 0, 18, -16, 0, 0, 0, 0, 0, 0], 0.68281, -63.4551),
@@ -1961,7 +1961,7 @@ pub(super) const DISTANCE_0: [Perturbation; 280] = [
 ];
 
 /// Perturbations of the distance, to be multiplied by the time in Julian centuries: sines.
-pub(super) const DISTANCE_1: [Perturbation; 20] = [
+pub(super) static DISTANCE_1: [Perturbation; 20] = [
     ([2, 0, 0, -1, 0, 0, 0, 0, 0, 0, 0, 0, 0], 0.51395, 90.0),
     ([2, 0, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0, 0], 0.38245, 90.0),
     ([0, 0, 1, -1, 0, 0, 0, 0, 0, 0, 0, 0, 0], 0.32654, 90.0),
