@@ -4,6 +4,8 @@
 //! What the reader behind takes for granted is proved here: that the chain of summary records ends, that every segment lies within
 //! the file, that its directory fits its length, that its times cover what its summary promises, and that every number is finite.
 
+use std::collections::BTreeMap;
+
 use super::KernelError;
 
 const RECORD: usize = 1024;
@@ -47,8 +49,8 @@ pub(super) fn content(bytes: &[u8]) -> Option<Content> {
     }
 }
 
-/// Looks the file through and returns its segments in the order in which they stand there. What lies behind the last summary of a
-/// record, which means nothing, is set to zero.
+/// Looks the file through and returns its segments. What lies behind the last summary of a record, which means nothing, is set to
+/// zero, and the summaries of a target whose segments overlap are turned round: SPICE takes the last that fits, the reader the first.
 pub(super) fn look_through(kernel: &str, bytes: &mut [u8], content: Content) -> Result<Vec<Segment>, KernelError> {
     let damaged = |what: String| KernelError::Damaged { kernel: kernel.to_owned(), what };
     if bytes.len() < 2 * RECORD {
@@ -73,6 +75,7 @@ pub(super) fn look_through(kernel: &str, bytes: &mut [u8], content: Content) -> 
     }
 
     let mut segments = Vec::new();
+    let mut summaries = Vec::new();
     let mut words = 0;
     let mut next = f64::from(integer(bytes, 76));
     let records = bytes.len() / RECORD;
@@ -95,6 +98,7 @@ pub(super) fn look_through(kernel: &str, bytes: &mut [u8], content: Content) -> 
                 return Err(damaged("its segments overlap, or are more than 10000".to_owned()));
             }
             segments.push(segment);
+            summaries.push(summary);
         }
         bytes[end..at + RECORD].fill(0);
         next = double(bytes, at);
@@ -102,10 +106,27 @@ pub(super) fn look_through(kernel: &str, bytes: &mut [u8], content: Content) -> 
             if segments.is_empty() {
                 return Err(damaged("it has no segments".to_owned()));
             }
+            later_first(bytes, &segments, &summaries);
             return Ok(segments);
         }
     }
     Err(damaged("its summary records go round in a circle".to_owned()))
+}
+
+/// Turns the summaries of each target round whose segments are not in order and apart.
+fn later_first(bytes: &mut [u8], segments: &[Segment], summaries: &[usize]) {
+    let mut of_target: BTreeMap<i32, Vec<usize>> = BTreeMap::new();
+    for (k, segment) in segments.iter().enumerate() {
+        of_target.entry(segment.target).or_default().push(k);
+    }
+    for own in of_target.values().filter(|own| own.windows(2).any(|w| segments[w[0]].end > segments[w[1]].start)) {
+        for (&a, &b) in own.iter().zip(own.iter().rev()).take(own.len() / 2) {
+            let (a, b) = (summaries[a], summaries[b]);
+            for k in 0..SUMMARY {
+                bytes.swap(a + k, b + k);
+            }
+        }
+    }
 }
 
 /// Where a record (counted from 1) begins, if it can be a summary record followed by its name record.
