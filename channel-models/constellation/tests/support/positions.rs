@@ -32,8 +32,8 @@ impl<'a> Ends<'a> {
     }
 
     pub fn at(&self, at: Instant) -> [Vector; 2] {
-        let earth = self.geometry.position_km(&Place::Center(Body::Earth), at);
-        [0, 1].map(|i| minus(self.geometry.position_km(&self.places[i], at), earth))
+        let earth = self.geometry.position_km(&Place::Center(Body::Earth), at).unwrap();
+        [0, 1].map(|i| minus(self.geometry.position_km(&self.places[i], at).unwrap(), earth))
     }
 
     /// How far the line between them passes from the Earth's centre.
