@@ -20,9 +20,13 @@ fn lander() -> Place {
 }
 
 fn orbiter() -> Place {
+    around(Body::Mars, 3780.0)
+}
+
+fn around(body: Body, semi_major_axis_km: f64) -> Place {
     Place::Orbit(Orbit {
-        body: Body::Mars,
-        semi_major_axis_km: 3780.0,
+        body,
+        semi_major_axis_km,
         eccentricity: 0.01,
         inclination_deg: 93.0,
         ascending_node_deg: 40.0,
@@ -31,23 +35,61 @@ fn orbiter() -> Place {
     })
 }
 
+/// A million instants a second is the goal: a microsecond each.
 fn light_time(c: &mut Criterion) {
     let geometry = geometry();
-    let centers = (Place::Center(Body::Mars), Place::Center(Body::Earth));
+    let [earth, moon, mars] = [Body::Earth, Body::Moon, Body::Mars].map(Place::Center);
     for (name, from, to) in [
-        ("centre to centre", centers.0, centers.1),
-        ("orbiter to Earth station", orbiter(), goldstone()),
-        ("orbiter to lander", orbiter(), lander()),
+        ("centre of Mars to centre of Earth", &mars, &earth),
+        ("centre of Moon to centre of Earth", &moon, &earth),
+        ("Mars orbiter to Earth station", &orbiter(), &goldstone()),
+        ("Earth station to Mars orbiter", &goldstone(), &orbiter()),
+        ("Mars orbiter to lander", &orbiter(), &lander()),
+        ("Moon orbiter to Earth station", &around(Body::Moon, 1837.4), &goldstone()),
+        ("Earth orbiter to Earth orbiter", &around(Body::Earth, 7000.0), &around(Body::Earth, 7500.0)),
     ] {
-        let mut at = Instant::ZERO;
-        c.bench_function(&format!("light time, {name}"), |b| {
-            b.iter(|| {
-                at += Duration::from_millis(1);
-                black_box(geometry.light_time(&from, &to, at).unwrap())
-            })
-        });
+        measure(c, &format!("light time, {name}"), &geometry, from, to);
     }
 }
+
+fn measure(c: &mut Criterion, name: &str, geometry: &Geometry, from: &Place, to: &Place) {
+    let mut at = Instant::ZERO;
+    c.bench_function(name, |b| {
+        b.iter(|| {
+            at += Duration::from_millis(1);
+            black_box(geometry.light_time(from, to, at).unwrap())
+        })
+    });
+}
+
+/// With bodies from an SPK file, and a spacecraft's position in one.
+#[cfg(feature = "spice")]
+fn kernels(c: &mut Criterion) {
+    use std::sync::Arc;
+
+    use farlink_channel_models::Kernels;
+
+    let read = |name| {
+        let path = format!("{}/../fixtures/golden/geometry/{name}", env!("CARGO_MANIFEST_DIR"));
+        (name, std::fs::read(&path).unwrap_or_else(|e| panic!("{path}: {e}")))
+    };
+    let kernels = Arc::new(Kernels::new(["de421.bsp", "orbiters.bsp"].map(read)).expect("the fixtures are kernels"));
+    let (epoch, run) = (Epoch::from_gregorian_utc_at_midnight(2027, 3, 1), Duration::from_secs(86_400));
+    let geometry = Geometry::with_kernels(epoch, kernels.clone(), &[Body::Earth, Body::Mars], run).expect("covered");
+    let [mars, earth] = [Body::Mars, Body::Earth].map(Place::Center);
+    measure(c, "light time, centre of Mars to centre of Earth, SPK", &geometry, &mars, &earth);
+    let start = kernels.spans(-901)[0][0];
+    let mut seconds = 0.0;
+    c.bench_function("position of a spacecraft, SPK type 13", |b| {
+        b.iter(|| {
+            seconds = (seconds + 0.1) % 86_000.0;
+            black_box(kernels.position_km(-901, start + seconds))
+        })
+    });
+}
+
+#[cfg(not(feature = "spice"))]
+fn kernels(_: &mut Criterion) {}
 
 fn contacts(c: &mut Criterion) {
     let rules =
@@ -66,5 +108,5 @@ fn contacts(c: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, light_time, contacts);
+criterion_group!(benches, light_time, kernels, contacts);
 criterion_main!(benches);

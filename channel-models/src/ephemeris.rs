@@ -52,15 +52,33 @@ pub(crate) struct Ephemeris {
     planets: [Pieces<8, 3, 12>; Body::COUNT],
     /// From the Earth.
     moon: Pieces<4, 3, 14>,
+    /// Where there are kernels, they go before the series.
+    #[cfg(feature = "spice")]
+    kernels: Option<crate::kernels::KernelBodies>,
 }
 
 impl Ephemeris {
     pub(crate) fn new() -> Self {
-        Ephemeris { planets: std::array::from_fn(|_| Pieces::new()), moon: Pieces::new() }
+        Ephemeris {
+            planets: std::array::from_fn(|_| Pieces::new()),
+            moon: Pieces::new(),
+            #[cfg(feature = "spice")]
+            kernels: None,
+        }
+    }
+
+    /// Positions from kernels, and from the series where they do not reach.
+    #[cfg(feature = "spice")]
+    pub(crate) fn with_kernels(kernels: crate::kernels::KernelBodies) -> Self {
+        Ephemeris { kernels: Some(kernels), ..Ephemeris::new() }
     }
 
     /// Barycentric km on ICRF axes, `tdb_ns` nanoseconds after J2000.
     pub(crate) fn position_km(&self, body: Body, tdb_ns: i64) -> Vector {
+        #[cfg(feature = "spice")]
+        if let Some(position) = self.kernels.as_ref().and_then(|kernels| kernels.position_km(body, tdb_ns)) {
+            return position;
+        }
         match body {
             Body::Moon => self.position_km(Body::Earth, tdb_ns) + self.moon_from_earth_km(tdb_ns),
             _ => Vector(self.planets[body as usize].at(tdb_ns, |days| series_km(body, days))),

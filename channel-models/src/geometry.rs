@@ -42,6 +42,30 @@ impl Geometry {
         Geometry { epoch, clock: Clock::new(epoch), ephemeris: Ephemeris::new(), rotation: Rotation::new() }
     }
 
+    /// A solar system whose bodies are where SPICE kernels say, and turned as these say where they have a PCK.
+    ///
+    /// `bodies` must be placed from `epoch` to `run` later. Where the kernels place a body they are used, also beyond `run`;
+    /// other bodies, and times that they do not reach, come from the built-in series. If the kernels have leap seconds (LSK) and
+    /// `epoch` is on the UTC scale, it is taken by these.
+    ///
+    /// # Errors
+    /// A body of `bodies` that is not placed all the time.
+    #[cfg(feature = "spice")]
+    pub fn with_kernels(
+        epoch: Epoch,
+        kernels: std::sync::Arc<crate::kernels::Kernels>,
+        bodies: &[Body],
+        run: Duration,
+    ) -> Result<Self, crate::kernels::KernelError> {
+        let clock = Clock::new(epoch).later(kernels.leap_second_correction(epoch));
+        let [start, end] = [Instant::ZERO, Instant::ZERO + run].map(|at| clock.tdb_ns(at) as f64 / 1e9);
+        for body in bodies {
+            kernels.require(*body, start, end)?;
+        }
+        let ephemeris = Ephemeris::with_kernels(crate::kernels::KernelBodies::new(kernels.clone()));
+        Ok(Geometry { epoch, clock, ephemeris, rotation: Rotation::with_kernels(kernels) })
+    }
+
     /// What [`Instant::ZERO`] stands for.
     pub fn epoch(&self) -> Epoch {
         self.epoch

@@ -101,6 +101,13 @@ impl<const DAYS: i64, const D: usize, const N: usize> Pieces<DAYS, D, N> {
         Pieces { pages, transform: Transform::new(Self::HALF_DAYS) }
     }
 
+    /// From where to where the piece reaches that holds `ns`, in nanoseconds after J2000.
+    #[cfg(feature = "spice")]
+    pub(crate) fn span(ns: i64) -> [i64; 2] {
+        let start = ns.div_euclid(Self::LENGTH).saturating_mul(Self::LENGTH);
+        [start, start.saturating_add(Self::LENGTH)]
+    }
+
     /// The value at `ns` nanoseconds after J2000, where `function` takes days since J2000.
     pub(crate) fn at(&self, ns: i64, function: impl Fn(f64) -> [f64; D]) -> [f64; D] {
         let number = ns.div_euclid(Self::LENGTH);

@@ -234,20 +234,69 @@ pub(crate) fn rotation_period_s(body: Body) -> f64 {
 }
 
 /// The orientations of all bodies, through pieces.
-pub(crate) struct Rotation([Pieces<8, 3, 12>; Body::COUNT]);
+pub(crate) struct Rotation {
+    pieces: [Pieces<8, 3, 12>; Body::COUNT],
+    /// Where there are kernels, they go before the series.
+    #[cfg(feature = "spice")]
+    kernels: Option<std::sync::Arc<crate::kernels::Kernels>>,
+}
 
 impl Rotation {
     pub(crate) fn new() -> Self {
-        Rotation(std::array::from_fn(|_| Pieces::new()))
+        Rotation {
+            pieces: std::array::from_fn(|_| Pieces::new()),
+            #[cfg(feature = "spice")]
+            kernels: None,
+        }
+    }
+
+    /// Orientations from kernels, and from the series for the bodies that they do not turn.
+    #[cfg(feature = "spice")]
+    pub(crate) fn with_kernels(kernels: std::sync::Arc<crate::kernels::Kernels>) -> Self {
+        Rotation { kernels: Some(kernels), ..Rotation::new() }
+    }
+
+    /// What a text PCK says of the body.
+    #[cfg(feature = "spice")]
+    fn given(&self, body: Body) -> Option<&crate::kernels::Orientation> {
+        self.kernels.as_ref()?.orientation(body)
+    }
+
+    /// The axes that a binary PCK gives the body.
+    #[cfg(feature = "spice")]
+    fn given_axes(&self, body: Body, tdb_ns: i64) -> Option<Axes> {
+        self.kernels.as_ref()?.axes(body, tdb_ns as f64 / 1e9)
+    }
+
+    fn series(&self, body: Body, days: f64) -> [f64; 3] {
+        #[cfg(feature = "spice")]
+        if let Some(given) = self.given(body) {
+            return given.angles(days);
+        }
+        elements(body).map_or_else(|| earth::pole(days), |e| iau_angles(e, days))
+    }
+
+    /// The rate of the prime meridian in degrees per day.
+    fn rate(&self, body: Body, elements: &Elements) -> f64 {
+        #[cfg(feature = "spice")]
+        if let Some(given) = self.given(body) {
+            return given.rate();
+        }
+        #[cfg(not(feature = "spice"))]
+        let _ = body;
+        elements.meridian[1]
     }
 
     fn angles(&self, body: Body, tdb_ns: i64) -> [f64; 3] {
-        self.0[body as usize]
-            .at(tdb_ns, |days| elements(body).map_or_else(|| earth::pole(days), |e| iau_angles(e, days)))
+        self.pieces[body as usize].at(tdb_ns, |days| self.series(body, days))
     }
 
     /// The direction of the body's north pole.
     pub(crate) fn pole(&self, body: Body, tdb_ns: i64) -> Vector {
+        #[cfg(feature = "spice")]
+        if let Some(axes) = self.given_axes(body, tdb_ns) {
+            return axes.z;
+        }
         let [a, b, _] = self.angles(body, tdb_ns);
         if body == Body::Earth { intermediate_axes(a, b).z } else { equatorial_axes(a, b).z }
     }
@@ -255,12 +304,16 @@ impl Rotation {
     /// The body-fixed axes: z towards the north pole, x towards longitude 0 on the equator. `earth_rotation_angle` is asked for
     /// the Earth only.
     pub(crate) fn axes(&self, body: Body, tdb_ns: i64, earth_rotation_angle: impl FnOnce() -> f64) -> Axes {
+        #[cfg(feature = "spice")]
+        if let Some(axes) = self.given_axes(body, tdb_ns) {
+            return axes;
+        }
         let [a, b, c] = self.angles(body, tdb_ns);
         match elements(body) {
             None => intermediate_axes(a, b).turned_about_z(earth_rotation_angle() - c),
             Some(e) => {
                 let days = tdb_ns as f64 / DAY_NS as f64;
-                equatorial_axes(a, b).turned_about_z(c + TAU * fraction(e.meridian[1] / 360.0 * days))
+                equatorial_axes(a, b).turned_about_z(c + TAU * fraction(self.rate(body, e) / 360.0 * days))
             }
         }
     }

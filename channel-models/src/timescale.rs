@@ -60,6 +60,12 @@ impl Clock {
         Clock { zero: zero.clamp(i64::MIN.into(), i64::MAX.into()) as i64, tdb: Pieces::new() }
     }
 
+    /// A clock whose epoch is `seconds` later than its leap seconds say.
+    #[cfg(feature = "spice")]
+    pub(crate) fn later(self, seconds: f64) -> Self {
+        Clock { zero: self.zero.saturating_add((seconds * 1e9) as i64), ..self }
+    }
+
     /// TT in nanoseconds since J2000.
     pub(crate) fn tt_ns(&self, at: Instant) -> i64 {
         self.zero.saturating_add(at.as_nanos())

@@ -4,7 +4,7 @@
 //! ecliptic and equinox of J2000 by Laskar's P and Q, as the theory has them, and on to ICRF by the two angles that Chapront,
 //! Chapront-Touzé & Francou (2002, Astronomy & Astrophysics 387, 700) found for the axes of DE405, to which the theory is fitted.
 //!
-//! Against DE421 from 2000 to 2050 the whole theory is within 21 m, and what is kept of it here within 0.42 km.
+//! Against DE421 from 2000 to 2050 the whole theory is within 21 m, and what is kept of it here within 0.28 km.
 
 #[path = "moon_terms.rs"]
 mod terms;
