@@ -57,7 +57,7 @@ fn measure(c: &mut Criterion, name: &str, geometry: &Geometry, from: &Place, to:
     c.bench_function(name, |b| {
         b.iter(|| {
             at += Duration::from_millis(1);
-            black_box(geometry.light_time(from, to, at))
+            black_box(geometry.light_time(from, to, at).unwrap())
         })
     });
 }

@@ -144,10 +144,7 @@ impl Geometry {
 
     /// The velocity in km/s against the barycentre of what was located at `at`.
     pub(crate) fn velocity(&self, located: &Located, at: Instant) -> Vector {
-        match located.center {
-            Some(body) => self.center_velocity(body, at) + located.relative_velocity,
-            None => located.relative_velocity,
-        }
+        self.center_velocity(located.center, at) + located.relative_velocity
     }
 
     pub(crate) fn pole(&self, body: Body, at: Instant) -> Vector {

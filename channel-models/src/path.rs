@@ -23,8 +23,8 @@ pub(crate) enum Path<'a> {
 pub(crate) struct Located {
     /// Against the barycentre of the solar system, in km on ICRF axes.
     pub(crate) position: Vector,
-    /// What it moves with; None is the barycentre.
-    pub(crate) center: Option<Body>,
+    /// What it moves with.
+    pub(crate) center: Body,
     /// Against the centre of `center`, in km/s.
     pub(crate) relative_velocity: Vector,
     /// For a site: which way is east, north and up.
@@ -118,18 +118,18 @@ impl Geometry {
     /// Where `path` is; None where it has no position.
     pub(crate) fn locate(&self, path: &Path, at: Instant) -> Option<Located> {
         let body = path.body();
-        let about = |center: Option<Body>, motion: Motion, horizon: Option<Horizon>| Located {
-            position: center.map_or(motion.position, |body| self.center(body, at) + motion.position),
+        let about = |center: Body, motion: Motion, horizon: Option<Horizon>| Located {
+            position: self.center(center, at) + motion.position,
             center,
             relative_velocity: motion.velocity,
             horizon,
         };
         Some(match path {
-            Path::Center(_) => about(Some(body), Motion::REST, None),
-            Path::Orbit(orbit) => about(Some(body), orbit.motion(at), None),
+            Path::Center(_) => about(body, Motion::REST, None),
+            Path::Orbit(orbit) => about(body, orbit.motion(at), None),
             Path::Site(site) => {
                 let axes = self.body_axes(body, at);
-                about(Some(body), site.motion(&axes), Some(site.horizon(&axes)))
+                about(body, site.motion(&axes), Some(site.horizon(&axes)))
             }
             Path::Satellite(satellite) => {
                 let tt = self.tt_ns(at);
@@ -139,11 +139,7 @@ impl Geometry {
                 }
                 let (position, velocity) = satellite.teme(tt).ok()?;
                 let axes = self.teme_axes(at);
-                about(
-                    Some(Body::Earth),
-                    axes.carry(Motion { position: Vector(position), velocity: Vector(velocity) }),
-                    None,
-                )
+                about(Body::Earth, axes.carry(Motion { position: Vector(position), velocity: Vector(velocity) }), None)
             }
             Path::Table(table) => {
                 let segment = table.segment(self.tt_ns(at))?;

@@ -273,9 +273,10 @@ impl<'a> Ray<'a> {
             from_body = stretch(way.start.position - geometry.center(body, at));
             along = (-from_body.dot(line) / squared).clamp(0.0, 1.0);
         }
-        let velocity = match way.start.center {
-            Some(center) if center == body => way.start_velocity - way.start.relative_velocity,
-            _ => geometry.center_velocity(body, at),
+        let velocity = if way.start.center == body {
+            way.start_velocity - way.start.relative_velocity
+        } else {
+            geometry.center_velocity(body, at)
         };
         Segment {
             start: from_body,

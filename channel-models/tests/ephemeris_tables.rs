@@ -285,6 +285,7 @@ fn a_bad_file_is_refused_with_its_line() {
     let refused = |from: &str, to: &str| EphemerisTable::from_oem(good.replacen(from, to, 1)).unwrap_err().to_string();
     assert!(refused("CCSDS_OEM_VERS = 2.0", "CCSDS_OEM_VERS = 9.0").starts_with("line 1: expected CCSDS_OEM_VERS"));
     assert!(refused("EARTH", "PLUTO").starts_with("line 7: CENTER_NAME is `PLUTO`"));
+    assert!(refused("EARTH", "SOLAR SYSTEM BARYCENTER").starts_with("line 7: CENTER_NAME is `SOLAR"));
     assert!(refused("= ICRF", "= TOD").starts_with("line 8: REF_FRAME is `TOD`"));
     assert!(refused("= UTC", "= UT1").starts_with("line 9: TIME_SYSTEM is `UT1`"));
     assert!(refused("CENTER_NAME = EARTH\n", "").starts_with("line 11: CENTER_NAME is missing"));

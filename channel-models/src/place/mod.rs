@@ -119,8 +119,7 @@ pub enum PlaceError {
 }
 
 impl Place {
-    /// The body that the place belongs to; for a table the centre of its first segment, the Sun if that is the barycentre of
-    /// the solar system.
+    /// The body that the place belongs to; for a table the centre of its first segment.
     pub fn body(&self) -> Body {
         match self {
             Place::Center(body) => *body,

@@ -68,8 +68,7 @@ struct Table {
 /// One run of lines with one centre, frame and interpolation.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Segment {
-    /// None is the barycentre of the solar system.
-    pub(crate) center: Option<Body>,
+    pub(crate) center: Body,
     pub(crate) frame: TableFrame,
     pub(crate) interpolation: Interpolation,
     /// The first and last nanosecond at which it may be used, TT since J2000.
@@ -84,7 +83,7 @@ impl EphemerisTable {
     /// Reads an OEM file in keyword = value notation that holds one object; its segments follow one another.
     ///
     /// Frames: `ICRF`, `GCRF`, `EME2000` (taken as the ICRF, from which it differs by 0.02″), `TEME`, `ITRF…`. Centres: the
-    /// bodies by name, and `SOLAR SYSTEM BARYCENTER`. Time systems: UTC, TAI, TT, TDB, GPS. Accelerations and covariances are
+    /// bodies by name, and the barycentres of the planets but the Earth's. Time systems: UTC, TAI, TT, TDB, GPS. Accelerations and covariances are
     /// passed over.
     ///
     /// # Errors
@@ -129,7 +128,7 @@ impl EphemerisTable {
     }
 
     pub(crate) fn body(&self) -> Body {
-        self.0.segments[0].center.unwrap_or(Body::Sun)
+        self.0.segments[0].center
     }
 
     /// The segment to use at an instant. Where two touch it is the later one.
