@@ -21,3 +21,8 @@ mod tempo;
 
 pub use live::{LiveView, Outcome, run};
 pub use playback::Pace;
+
+/// How many columns the terminal on standard output has; `None` if there is none.
+pub fn terminal_width() -> Option<usize> {
+    crossterm::terminal::size().ok().map(|(columns, _)| usize::from(columns)).filter(|columns| *columns > 0)
+}

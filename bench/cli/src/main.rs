@@ -35,6 +35,8 @@ enum Command {
     Emulate(commands::emulate::EmulateArguments),
     Bundle(commands::bundle::BundleArguments),
     Ltp(commands::ltp::LtpArguments),
+    Geometry(commands::geometry::GeometryArguments),
+    Plan(Box<commands::plan::PlanArguments>),
 }
 
 /// How a command ends.
@@ -83,6 +85,8 @@ fn main() -> ExitCode {
         Command::Emulate(arguments) => commands::emulate::emulate(&arguments),
         Command::Bundle(arguments) => commands::bundle::bundle(&arguments),
         Command::Ltp(arguments) => commands::ltp::ltp(&arguments),
+        Command::Geometry(arguments) => commands::geometry::geometry(&arguments),
+        Command::Plan(arguments) => commands::plan::plan(&arguments),
     };
     if output::is_lost() { Ending::BenchFailed.into() } else { ending.into() }
 }

@@ -7,6 +7,7 @@ use std::io::{self, ErrorKind, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 static LOST: AtomicBool = AtomicBool::new(false);
+static CLOSED: AtomicBool = AtomicBool::new(false);
 
 /// Prints a line on standard output.
 macro_rules! say {
@@ -22,12 +23,16 @@ macro_rules! complain {
 /// Prints a line on standard output. A reader who has left wants no more; anything else that keeps it from being written
 /// is told once, and counts against the command.
 pub fn say_line(line: Arguments<'_>) {
-    if let Err(error) = writeln!(io::stdout(), "{line}")
-        && error.kind() != ErrorKind::BrokenPipe
-        && !LOST.swap(true, Ordering::Relaxed)
-    {
+    let Err(error) = writeln!(io::stdout(), "{line}") else { return };
+    CLOSED.store(true, Ordering::Relaxed);
+    if error.kind() != ErrorKind::BrokenPipe && !LOST.swap(true, Ordering::Relaxed) {
         complain!("error: cannot write to standard output: {error}");
     }
+}
+
+/// Whether nothing more can be read on standard output, so that a command need not go on for its lines alone.
+pub fn is_closed() -> bool {
+    CLOSED.load(Ordering::Relaxed)
 }
 
 /// Prints a line on standard error. There is nowhere to tell that it could not be.

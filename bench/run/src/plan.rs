@@ -1,6 +1,8 @@
 //! What every channel does over the run: contacts, light time, rate, errors; and what the nodes know of it.
 
+use std::num::NonZeroUsize;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use farlink_channel_models::errors::ErrorModel;
@@ -71,8 +73,8 @@ pub(crate) fn spans(rate: &Rate, contact: &Interval) -> Vec<(Interval, u64)> {
     spans
 }
 
-/// Plans every channel, each in a thread of its own: none depends on another, and the order of the result is that of the
-/// scenario.
+/// Plans every channel, as many at a time as there are processors: none depends on another, and the order of the result is that
+/// of the scenario.
 pub(crate) fn plan(scenario: &Scenario) -> Result<Vec<ChannelPlan>, SignalError> {
     let geometry = Arc::new(Geometry::new(scenario.epoch));
     let end = Instant::ZERO + scenario.duration;
@@ -82,16 +84,24 @@ pub(crate) fn plan(scenario: &Scenario) -> Result<Vec<ChannelPlan>, SignalError>
         .enumerate()
         .flat_map(|(index, link)| [(index, &link.forward), (index, &link.return_)])
         .collect();
-    thread::scope(|scope| {
-        let planned: Vec<_> = directions
-            .into_iter()
-            .map(|(link, channel)| {
-                let geometry = geometry.clone();
-                scope.spawn(move || plan_channel(scenario, link, channel, geometry, end))
-            })
-            .collect();
-        planned.into_iter().map(|p| p.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
-    })
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut done = Vec::new();
+        while let Some(&(link, channel)) = directions.get(next.fetch_add(1, Ordering::Relaxed)) {
+            done.push(((link, channel.from), plan_channel(scenario, link, channel, geometry.clone(), end)));
+        }
+        done
+    };
+    let mut planned = thread::scope(|scope| {
+        let threads = thread::available_parallelism().map_or(1, NonZeroUsize::get).min(directions.len());
+        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+        let joined =
+            workers.into_iter().flat_map(|w| w.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+        joined.collect::<Vec<_>>()
+    });
+    let place = |of: &(usize, usize)| (of.0, of.1 != scenario.links[of.0].forward.from);
+    planned.sort_by_key(|(of, _)| place(of));
+    planned.into_iter().map(|(_, plan)| plan).collect()
 }
 
 fn plan_channel(

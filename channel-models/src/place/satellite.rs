@@ -75,6 +75,19 @@ impl Satellite {
         tle::read(file.as_ref())
     }
 
+    /// Reads orbit mean-elements messages in JSON or in keyword = value notation, whichever they are: JSON begins with a bracket, and
+    /// no keyword does.
+    ///
+    /// # Errors
+    /// As [`Satellite::all_from_omm_json`] or [`Satellite::from_omm_kvn`].
+    pub fn all_from_omm(file: impl AsRef<[u8]>) -> Result<Vec<Satellite>, OmmError> {
+        let file = file.as_ref();
+        match file.iter().find(|byte| !byte.is_ascii_whitespace()) {
+            Some(b'[' | b'{') => Satellite::all_from_omm_json(file),
+            _ => Satellite::from_omm_kvn(file).map(|satellite| vec![satellite]),
+        }
+    }
+
     /// Reads an orbit mean-elements message (CCSDS 502.0-B, section 4) in keyword = value notation: one satellite.
     ///
     /// # Errors

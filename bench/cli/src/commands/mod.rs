@@ -3,10 +3,13 @@
 pub mod bundle;
 pub mod check;
 pub mod emulate;
+pub mod geometry;
 pub mod ltp;
 pub mod node;
+pub mod plan;
 pub mod run;
 pub mod schema;
+mod table;
 
 use clap::ValueEnum;
 
