@@ -170,6 +170,11 @@ impl Geometry {
         self.clock.tt_ns(at)
     }
 
+    #[cfg(feature = "spice")]
+    pub(crate) fn tdb_ns(&self, at: Instant) -> i64 {
+        self.clock.tdb_ns(at)
+    }
+
     /// The instant that is `tt_ns` nanoseconds after J2000.
     pub(crate) fn instant_at(&self, tt_ns: i64) -> Instant {
         Instant::from_nanos(tt_ns.saturating_sub(self.clock.tt_ns(Instant::ZERO)))

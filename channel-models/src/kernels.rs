@@ -90,6 +90,8 @@ pub struct Kernels {
     almanac: Almanac,
     /// When each body or spacecraft is placed from the barycentre: TDB seconds after J2000, in order and apart.
     covered: BTreeMap<i32, Spans>,
+    /// What places something, without its data.
+    positions: Vec<Segment>,
     /// When each body-fixed frame of a binary PCK is given.
     frames: BTreeMap<i32, Spans>,
     orientations: [Option<Orientation>; Body::COUNT],
@@ -133,6 +135,7 @@ impl Kernels {
         Ok(Kernels {
             almanac,
             covered: coverage::to_the_barycentre(&positions),
+            positions,
             frames: coverage::of_targets(&frames),
             orientations,
             leap_seconds: constants::leap_seconds(&variables)?,
@@ -142,6 +145,11 @@ impl Kernels {
     /// The NAIF IDs of all that the kernels place from the barycentre of the solar system.
     pub fn targets(&self) -> impl Iterator<Item = i32> {
         self.covered.keys().copied()
+    }
+
+    /// The bodies that the kernels place at any time.
+    pub fn bodies(&self) -> impl Iterator<Item = Body> {
+        Body::ALL.into_iter().filter(|body| self.id_of(*body).is_some())
     }
 
     /// When the kernels place `target`: the first and last instant of each span, in TDB seconds after J2000.
@@ -155,8 +163,25 @@ impl Kernels {
     /// # Errors
     /// No segments place it, or none do at that time.
     pub fn position_km(&self, target: i32, tdb_s: f64) -> Result<[f64; 3], KernelError> {
+        Ok(self.towards(target, BARYCENTRE, tdb_s)?.0.0)
+    }
+
+    /// Where `target` is seen from `center` (two NAIF IDs), in km on ICRF axes.
+    fn relative_km(&self, target: i32, center: i32, tdb_s: f64) -> Result<Vector, KernelError> {
+        match self.towards(target, center, tdb_s)? {
+            (position, reached) if reached == center => Ok(position),
+            (position, _) => Ok(position - self.towards(center, BARYCENTRE, tdb_s)?.0),
+        }
+    }
+
+    /// Where `target` is seen from `center`, or from the barycentre where the chain of segments does not pass `center`; and
+    /// which of the two it is.
+    fn towards(&self, target: i32, center: i32, tdb_s: f64) -> Result<(Vector, i32), KernelError> {
         if !self.spans(target).iter().any(|[start, end]| (*start..=*end).contains(&tdb_s)) {
             return Err(self.not_covered(target, tdb_s));
+        }
+        if target == center {
+            return Ok((Vector([0.0; 3]), center));
         }
         let at = Epoch::from_et_seconds(tdb_s);
         let mut frame = Frame::new(target, J2000);
@@ -168,8 +193,8 @@ impl Kernels {
                 .map_err(|e| KernelError::NotCovered { target, why: e.to_string() })?;
             position = position + Vector([state.radius_km.x, state.radius_km.y, state.radius_km.z]);
             frame = state.frame;
-            if frame.ephemeris_id == BARYCENTRE {
-                return Ok(position.0);
+            if [center, BARYCENTRE].contains(&frame.ephemeris_id) {
+                return Ok((position, frame.ephemeris_id));
             }
         }
         Err(KernelError::NotCovered { target, why: format!("its chain of segments is longer than {LONGEST_CHAIN}") })
@@ -246,6 +271,13 @@ impl Kernels {
         let step =
             self.leap_seconds.as_deref().unwrap_or_default().iter().rev().find(|(day, _)| *day <= utc_days + 1e-9);
         step.map_or(0.0, |(_, seconds)| seconds - at.leap_seconds(true).unwrap_or(0.0))
+    }
+}
+
+impl PartialEq for Kernels {
+    /// Whether they are the same, not others with the same content.
+    fn eq(&self, other: &Self) -> bool {
+        std::ptr::eq(self, other)
     }
 }
 

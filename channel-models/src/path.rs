@@ -4,6 +4,8 @@ use farlink_units::Instant;
 
 use crate::body::Body;
 use crate::geometry::Geometry;
+#[cfg(feature = "spice")]
+use crate::kernels::KernelPath;
 use crate::place::{
     EphemerisTable, FixedSite, Limits, Motion, MovingOrbit, NoPosition, Place, Satellite, TableFrame, carry, epoch_at,
 };
@@ -16,6 +18,8 @@ pub(crate) enum Path<'a> {
     Orbit(MovingOrbit),
     Satellite(&'a Satellite),
     Table(&'a EphemerisTable),
+    #[cfg(feature = "spice")]
+    Kernel(&'a KernelPath),
 }
 
 /// A place at some instant.
@@ -50,6 +54,8 @@ impl<'a> Path<'a> {
             Place::Orbit(orbit) => Path::Orbit(MovingOrbit::new(orbit)),
             Place::Satellite(satellite) => Path::Satellite(satellite),
             Place::Table(table) => Path::Table(table),
+            #[cfg(feature = "spice")]
+            Place::Kernel(path) => Path::Kernel(path),
         }
     }
 
@@ -61,6 +67,8 @@ impl<'a> Path<'a> {
             Path::Orbit(orbit) => orbit.body,
             Path::Satellite(_) => Body::Earth,
             Path::Table(table) => table.body(),
+            #[cfg(feature = "spice")]
+            Path::Kernel(path) => path.body(),
         }
     }
 
@@ -70,6 +78,8 @@ impl<'a> Path<'a> {
             Path::Center(body) => Some(*body),
             Path::Site(site) => Some(site.body),
             Path::Orbit(_) | Path::Satellite(_) | Path::Table(_) => None,
+            #[cfg(feature = "spice")]
+            Path::Kernel(path) => path.is_body().then(|| path.body()),
         }
     }
 
@@ -79,6 +89,8 @@ impl<'a> Path<'a> {
             Path::Center(_) | Path::Site(_) | Path::Orbit(_) => None,
             Path::Satellite(satellite) => Some(vec![satellite.span_tt_ns()]),
             Path::Table(table) => Some(table.spans_tt_ns()),
+            #[cfg(feature = "spice")]
+            Path::Kernel(path) => Some(path.spans_tt_ns()),
         }
     }
 
@@ -91,6 +103,8 @@ impl<'a> Path<'a> {
                 tt_ns.clamp(first, last)
             }
             Path::Table(table) => table.nearest(tt_ns),
+            #[cfg(feature = "spice")]
+            Path::Kernel(path) => path.nearest(tt_ns),
         }
     }
 
@@ -98,6 +112,8 @@ impl<'a> Path<'a> {
     pub(crate) fn seams(&self, start: i64, end: i64) -> Vec<i64> {
         match self {
             Path::Table(table) => table.seams(start, end),
+            #[cfg(feature = "spice")]
+            Path::Kernel(path) => path.seams(start, end),
             _ => Vec::new(),
         }
     }
@@ -110,6 +126,8 @@ impl<'a> Path<'a> {
             Path::Orbit(orbit) => orbit.limits(),
             Path::Satellite(satellite) => satellite.limits(),
             Path::Table(table) => table.limits(start, end),
+            #[cfg(feature = "spice")]
+            Path::Kernel(path) => path.limits(start, end),
         }
     }
 }
@@ -151,6 +169,8 @@ impl Geometry {
                 };
                 about(segment.center, motion, None)
             }
+            #[cfg(feature = "spice")]
+            Path::Kernel(path) => about(body, path.motion(self.kernel_time(path, at)?)?, None),
         })
     }
 
@@ -161,7 +181,19 @@ impl Geometry {
             Path::Orbit(orbit) => Some(self.center(orbit.body, at) + orbit.motion(at).position),
             Path::Site(site) => Some(self.center(site.body, at) + site.position(&self.body_axes(site.body, at))),
             Path::Satellite(_) | Path::Table(_) => self.locate(path, at).map(|located| located.position),
+            #[cfg(feature = "spice")]
+            Path::Kernel(kernel) => {
+                let relative = kernel.relative(self.kernel_time(kernel, at)?)?;
+                Some(self.center(kernel.body(), at) + relative)
+            }
         }
+    }
+
+    /// TDB nanoseconds since J2000, where the kernels place the path.
+    #[cfg(feature = "spice")]
+    fn kernel_time(&self, path: &KernelPath, at: Instant) -> Option<i64> {
+        let tt = self.tt_ns(at);
+        (path.nearest(tt) == tt).then(|| self.tdb_ns(at))
     }
 
     /// Why `path` has no position at an instant at which [`Geometry::locate`] finds none.
@@ -179,6 +211,8 @@ impl Geometry {
                 Ok(_) => outside(satellite.name(), &[satellite.span_tt_ns()]),
             },
             Path::Table(table) => outside(table.name(), &table.spans_tt_ns()),
+            #[cfg(feature = "spice")]
+            Path::Kernel(path) => outside(&format!("NAIF ID {}", path.target()), &path.spans_tt_ns()),
             // These always have one.
             Path::Center(body) => outside(body.name(), &[]),
             Path::Site(site) => outside(site.body.name(), &[]),

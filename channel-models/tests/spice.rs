@@ -289,3 +289,159 @@ fn no_octets_bring_it_down() {
         assert!(Kernels::new([("x.bsp", bytes)]).is_err());
     }
 }
+
+/// A way in the two fixtures, and its positions: the instant after the day's first TDB second, and km from the barycentre.
+fn orbiter(kernels: &Arc<Kernels>, target: i32) -> (Place, Vec<(f64, [f64; 3])>) {
+    let golden = String::from_utf8(file("orbiters.csv")).unwrap();
+    let lines = golden.lines().skip(1).map(|line| line.split(',').map(|c| c.parse().unwrap()).collect::<Vec<f64>>());
+    let rows = lines.filter(|cells| cells[0] == f64::from(target));
+    let positions = rows.map(|c| (c[1] - FIRST_TDB_S, [c[2], c[3], c[4]])).collect();
+    (Place::Kernel(KernelPath::new(kernels.clone(), target).unwrap()), positions)
+}
+
+/// Where the day of the orbiters begins.
+const FIRST_TDB_S: f64 = 10_074.5 * 86_400.0;
+
+fn both_geometries(kernels: &Arc<Kernels>) -> [Geometry; 2] {
+    let epoch = Epoch::from_tdb_seconds(FIRST_TDB_S);
+    let day = Duration::from_secs(86_400);
+    [
+        Geometry::with_kernels(epoch, kernels.clone(), &[Body::Earth, Body::Moon, Body::Mars], day).unwrap(),
+        Geometry::new(epoch),
+    ]
+}
+
+fn minus(a: [f64; 3], b: [f64; 3]) -> [f64; 3] {
+    std::array::from_fn(|k| a[k] - b[k])
+}
+
+fn after(seconds: f64) -> Instant {
+    Instant::from_nanos((seconds * 1e9) as i64)
+}
+
+#[test]
+fn a_way_is_a_place_in_either_geometry() {
+    let kernels = kernels(&["de421.bsp", "orbiters.bsp"]);
+    for (target, body, id) in [(-901, Body::Moon, 301), (-902, Body::Mars, 4)] {
+        let (place, golden) = orbiter(&kernels, target);
+        assert_eq!(place.body(), body);
+        for (geometry, bound_km) in both_geometries(&kernels).iter().zip([1e-3, 1e-3]) {
+            let (mut worst, mut slow) = (0.0_f64, 0.0_f64);
+            for (seconds, position) in &golden {
+                let at = after(*seconds);
+                let center = geometry.position_km(&Place::Center(body), at).unwrap();
+                let wanted = minus(*position, kernels.position_km(id, FIRST_TDB_S + seconds).unwrap());
+                let got = minus(geometry.position_km(&place, at).unwrap(), center);
+                worst = worst.max(distance(got, wanted));
+                // Against a difference over two minutes either way, and its third derivative: n² v h²/6, below 2e-2 km/s.
+                let [a, b] = [-10.0, 10.0].map(|s| geometry.position_km(&place, after(seconds + s)));
+                let (Ok(a), Ok(b)) = (a, b) else { continue };
+                let mean: [f64; 3] = minus(b, a).map(|x| x / 20.0);
+                slow = slow.max(distance(geometry.velocity_km_s(&place, at).unwrap(), mean));
+            }
+            println!("{target}: {worst:.3e} km, {slow:.3e} km/s");
+            assert!(worst > 0.0 && worst < bound_km, "{target}: {worst} km");
+            assert!(slow < 1e-4, "{target}: {slow} km/s");
+        }
+        // With the kernels' own bodies it is where the fixture has it, from the barycentre.
+        let [given, _] = both_geometries(&kernels);
+        for (seconds, position) in &golden {
+            let apart = distance(given.position_km(&place, after(*seconds)).unwrap(), *position);
+            assert!(apart < 2e-3, "{target}: {apart} km");
+        }
+    }
+}
+
+#[test]
+fn light_takes_as_long_as_the_fixture_says() {
+    let kernels = kernels(&["de421.bsp", "orbiters.bsp"]);
+    let [given, built_in] = both_geometries(&kernels);
+    let earth = Place::Center(Body::Earth);
+    // For DE421 against VSOP87 and ELP: 0.3 km of the Moon, 300 km of Mars.
+    for (target, exact_ns, rough_ns) in [(-901, 20, 2_000), (-902, 20, 1_000_000)] {
+        let (place, golden) = orbiter(&kernels, target);
+        for (seconds, position) in golden {
+            // Light that leaves the orbiter is at the Earth when the way from the golden point to the Earth then takes so long.
+            let mut wanted = 0.0;
+            for _ in 0..20 {
+                let there = kernels.position_km(399, FIRST_TDB_S + seconds + wanted).unwrap();
+                wanted = distance(there, position) / 299_792.458;
+            }
+            // And light that left the Earth so long before it is at the orbiter: backwards in time.
+            let mut before = 0.0;
+            for _ in 0..20 {
+                let there = kernels.position_km(399, FIRST_TDB_S + seconds - before).unwrap();
+                before = distance(there, position) / 299_792.458;
+            }
+            if before < seconds {
+                let got = given.light_time(&earth, &place, after(seconds - before)).unwrap();
+                let apart = (got.as_nanos() - Duration::from_secs_f64(before).as_nanos()).abs();
+                assert!(apart <= exact_ns, "to {target}: {apart} ns");
+            }
+            let wanted = Duration::from_secs_f64(wanted);
+            for (geometry, bound) in [(&given, exact_ns), (&built_in, rough_ns)] {
+                let got = geometry.light_time(&place, &earth, after(seconds)).unwrap();
+                let apart = (got.as_nanos() - wanted.as_nanos()).abs();
+                assert!(apart <= bound, "{target}: {apart} ns");
+            }
+        }
+    }
+}
+
+#[test]
+fn no_contact_with_an_orbiter_is_missed() {
+    use farlink_channel_models::{Site, Visibility};
+    let kernels = kernels(&["de421.bsp", "orbiters.bsp"]);
+    let station = Place::Site(Site { body: Body::Earth, latitude_deg: 35.0, longitude_deg: -117.0, altitude_km: 1.0 });
+    let rules = Visibility { occulters: vec![Body::Moon, Body::Mars, Body::Earth], ..Visibility::default() };
+    for geometry in both_geometries(&kernels) {
+        for target in [-901, -902] {
+            let (place, _) = orbiter(&kernels, target);
+            for (from, to) in [(&place, &station), (&station, &place)] {
+                let contacts = geometry.contacts(from, to, &rules, Instant::ZERO, after(86_400.0));
+                // Looks every five seconds, apart from the edges, at whether the light gets through.
+                let mut looks = 0;
+                for step in 0..17_280 {
+                    let at = after(f64::from(step) * 5.0);
+                    let seen = geometry.visible(from, to, &rules, at);
+                    looks += usize::from(seen);
+                    assert_eq!(contacts.iter().any(|c| c.contains(at)), seen, "{target} at {at:?}");
+                }
+                println!("{target}: {} contacts", contacts.len());
+                assert!(looks > 1_000 && contacts.len() > 3, "{target}: {looks} looks, {contacts:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn outside_of_its_span_a_way_has_no_position() {
+    use farlink_channel_models::{NoPosition, Visibility};
+    let kernels = kernels(&["de421.bsp", "orbiters.bsp"]);
+    let (place, _) = orbiter(&kernels, -901);
+    let earth = Place::Center(Body::Earth);
+    for geometry in both_geometries(&kernels) {
+        for (seconds, inside) in [(-1.0, false), (0.01, true), (86_399.99, true), (86_400.1, false)] {
+            let got = geometry.position_km(&place, after(seconds));
+            assert_eq!(got.is_ok(), inside, "{seconds}");
+            if let Err(error) = got {
+                assert!(matches!(&error, NoPosition::OutsideSpan { name, .. } if name == "NAIF ID -901"), "{error}");
+            }
+        }
+        assert!(geometry.light_time(&earth, &place, after(86_399.9)).is_err());
+        let hours = Duration::from_secs(3600);
+        let contacts = geometry.contacts(&place, &earth, &Visibility::default(), after(0.0) - hours, after(90_000.0));
+        let ends = [contacts[0].start, contacts.last().unwrap().end];
+        assert!(ends[0] >= after(0.0) && ends[1] <= after(86_400.0), "{ends:?}");
+    }
+}
+
+#[test]
+fn a_way_of_a_body_is_that_body() {
+    let kernels = kernels(&["de421.bsp"]);
+    let moon = Place::Kernel(KernelPath::new(kernels.clone(), 301).unwrap());
+    for geometry in both_geometries(&kernels) {
+        let [a, b] = [&moon, &Place::Center(Body::Moon)].map(|p| geometry.position_km(p, after(5.0)).unwrap());
+        assert_eq!(a, b);
+    }
+}

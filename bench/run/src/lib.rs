@@ -8,6 +8,7 @@
 
 mod contact_plan;
 mod folder;
+mod geometry;
 mod plan;
 mod prepare;
 mod run;
@@ -16,6 +17,7 @@ mod verdicts;
 
 pub use contact_plan::contact_plan;
 pub use folder::{FolderError, RunFolder};
+pub use geometry::{GeometryError, geometry};
 pub use prepare::{PrepareError, Prepared, prepare};
 pub use run::{ClockKind, Finished, RunError};
 pub use signal::SignalError;

@@ -11,6 +11,7 @@ use farlink_engine::schedule::{Schedule, Window};
 use farlink_scenario::{Channel, Distance, Path, RateSource, Scenario};
 use farlink_units::{Duration, Instant};
 
+use crate::geometry::geometry;
 use crate::signal::{Signal, SignalError};
 
 /// How far apart the light times lie that a node knows in advance. Between them it interpolates; in low orbit the error of
@@ -76,7 +77,7 @@ pub(crate) fn spans(rate: &Rate, contact: &Interval) -> Vec<(Interval, u64)> {
 /// Plans every channel, as many at a time as there are processors: none depends on another, and the order of the result is that
 /// of the scenario.
 pub(crate) fn plan(scenario: &Scenario) -> Result<Vec<ChannelPlan>, SignalError> {
-    let geometry = Arc::new(Geometry::new(scenario.epoch));
+    let geometry = Arc::new(geometry(scenario)?);
     let end = Instant::ZERO + scenario.duration;
     let directions: Vec<_> = scenario
         .links

@@ -7,6 +7,8 @@ use farlink_scenario::{Channel, Coding, Depth, Scintillation};
 use farlink_units::{Duration, Instant};
 use thiserror::Error;
 
+use crate::geometry::GeometryError;
+
 /// A contact is sampled this often at least, so that a short pass is followed as closely as a long one.
 const SAMPLES_OF_A_CONTACT: i64 = 200;
 /// In a minute a deep-space link hardly changes.
@@ -16,6 +18,9 @@ const SHORTEST_STEP: Duration = Duration::from_millis(100);
 /// Why the signal of a channel cannot be worked out.
 #[derive(Clone, Debug, PartialEq, Error)]
 pub enum SignalError {
+    /// There is no solar system to follow.
+    #[error(transparent)]
+    Geometry(#[from] GeometryError),
     /// A term of the link budget is out of range.
     #[error("the link budget: {0}")]
     Budget(#[from] BudgetError),

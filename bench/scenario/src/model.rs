@@ -24,6 +24,9 @@ pub struct Scenario {
     pub epoch: Epoch,
     /// How long the run lasts at most.
     pub duration: Duration,
+    /// What places and turns the bodies and is read with its trajectories; without it the built-in series do that.
+    #[cfg(feature = "spice")]
+    pub kernels: Option<Arc<farlink_channel_models::Kernels>>,
     /// The places, in the order of the file.
     pub places: Vec<NamedPlace>,
     /// The nodes; at least one link joins two of them.

@@ -14,6 +14,8 @@ use hifitime::Epoch;
 use thiserror::Error;
 
 use crate::body::Body;
+#[cfg(feature = "spice")]
+use crate::kernels::KernelPath;
 use crate::vector::Vector;
 
 pub use calendar::CalendarError;
@@ -44,6 +46,9 @@ pub enum Place {
     Satellite(Satellite),
     /// What a table of positions says (CCSDS OEM).
     Table(EphemerisTable),
+    /// A spacecraft that SPICE kernels place. A lander is better a site: at the surface of a body it counts as hidden by that.
+    #[cfg(feature = "spice")]
+    Kernel(KernelPath),
 }
 
 /// Position in km and velocity in km/s, against the centre of a body or the barycentre, on ICRF axes.
@@ -119,7 +124,8 @@ pub enum PlaceError {
 }
 
 impl Place {
-    /// The body that the place belongs to; for a table the centre of its first segment.
+    /// The body that the place belongs to; for a table the centre of its first segment, and for a way
+    /// in SPICE kernels the body from which its position is taken.
     pub fn body(&self) -> Body {
         match self {
             Place::Center(body) => *body,
@@ -127,6 +133,8 @@ impl Place {
             Place::Orbit(orbit) => orbit.body,
             Place::Satellite(_) => Body::Earth,
             Place::Table(table) => table.body(),
+            #[cfg(feature = "spice")]
+            Place::Kernel(path) => path.body(),
         }
     }
 
@@ -141,6 +149,8 @@ impl Place {
         match self {
             // What these hold was checked when it was read.
             Place::Center(_) | Place::Satellite(_) | Place::Table(_) => Ok(()),
+            #[cfg(feature = "spice")]
+            Place::Kernel(_) => Ok(()),
             Place::Site(s) => {
                 within("latitude_deg", s.latitude_deg, s.latitude_deg.abs() <= 90.0, "from -90 to 90")?;
                 within("longitude_deg", s.longitude_deg, s.longitude_deg.abs() <= 360.0, "from -360 to 360")?;

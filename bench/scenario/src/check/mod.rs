@@ -3,6 +3,7 @@
 //! A check that fails notes its problem and goes on with `None` for the value, so that one run finds all there is to find.
 
 mod channel;
+mod kernels;
 mod links;
 mod places;
 mod radio;
@@ -61,7 +62,8 @@ fn scenario(
     let run = Run { epoch, duration };
 
     let folder = Folder(folder);
-    let places = places::check(&file.places, &folder, notes);
+    let kernels = kernels::check(file, &folder, notes);
+    let places = places::check(&file.places, &folder, &kernels, notes);
     let no_nodes = Named::default();
     let entries = notes.need_entries(&file.nodes, "nodes", "a node: `lander: { eid: \"ipn:10.0\" }`");
     let entries = entries.unwrap_or(&no_nodes);
@@ -95,6 +97,8 @@ fn scenario(
         seed: seed?,
         epoch: epoch?,
         duration: duration?,
+        #[cfg(feature = "spice")]
+        kernels: kernels.of_bodies(),
         places: places.all()?,
         nodes: nodes?,
         links: links?.into_iter().collect::<Option<_>>()?,

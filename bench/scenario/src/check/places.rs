@@ -7,6 +7,7 @@ use farlink_units::{Angle, Length, Ratio};
 use farlink_channel_models::{Body, HorizonTable, Orbit, Place, Site};
 
 use super::Notes;
+use super::kernels::KernelFiles;
 use crate::file::{HorizonPoint, NodeEntry, OrbitEntry, PlaceEntry, SiteEntry};
 use crate::files::Folder;
 use crate::located::{At, Named, Text};
@@ -67,16 +68,27 @@ impl Places<'_> {
     }
 }
 
-pub(super) fn check<'a>(entries: &'a Named<PlaceEntry>, folder: &Folder<'_>, notes: &mut Notes) -> Places<'a> {
+pub(super) fn check<'a>(
+    entries: &'a Named<PlaceEntry>,
+    folder: &Folder<'_>,
+    kernels: &KernelFiles,
+    notes: &mut Notes,
+) -> Places<'a> {
     let mut places = Vec::new();
     for (name, entry) in &entries.0 {
         notes.name(name);
-        places.push((name, place(name, entry, folder, notes)));
+        places.push((name, place(name, entry, folder, kernels, notes)));
     }
     Places(places)
 }
 
-fn place(name: &At<String>, entry: &PlaceEntry, folder: &Folder<'_>, notes: &mut Notes) -> Option<Spot> {
+fn place(
+    name: &At<String>,
+    entry: &PlaceEntry,
+    folder: &Folder<'_>,
+    kernels: &KernelFiles,
+    notes: &mut Notes,
+) -> Option<Spot> {
     let kinds = [
         ("body", entry.body.as_ref().map(|body| body.position)),
         ("site", entry.site.as_ref().map(|site| site.position)),
@@ -104,7 +116,7 @@ fn place(name: &At<String>, entry: &PlaceEntry, folder: &Folder<'_>, notes: &mut
         PlaceEntry { site: Some(entry), .. } => site(entry, notes),
         PlaceEntry { orbit: Some(entry), .. } => orbit(entry, notes).map(Spot::from),
         PlaceEntry { satellite: Some(entry), .. } => files::satellite(entry, folder, notes).map(Spot::from),
-        PlaceEntry { trajectory: Some(entry), .. } => files::trajectory(entry, folder, notes).map(Spot::from),
+        PlaceEntry { trajectory: Some(entry), .. } => files::trajectory(entry, folder, kernels, notes).map(Spot::from),
         _ => None,
     }
 }

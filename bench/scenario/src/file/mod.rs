@@ -41,6 +41,11 @@ pub(crate) struct File {
     /// How long the run lasts at most, as in `24 h`.
     #[schemars(required)]
     pub duration: Option<Text<Duration>>,
+    /// SPICE kernels (SPK, PCK, LSK): files whose paths are relative to the folder of the scenario. Bodies are where these say,
+    /// turned as these say, and UTC has the leap seconds of these; what they do not hold comes from the built-in series. What
+    /// a later file says takes precedence. Only in a build with the feature `spice`.
+    #[serde(default)]
+    pub kernels: Vec<At<String>>,
     /// Where nodes are: needed for links that follow the geometry.
     #[serde(default)]
     pub places: Named<PlaceEntry>,

@@ -76,7 +76,9 @@ pub(crate) struct SatelliteEntry {
 pub(crate) struct TrajectoryEntry {
     /// A CCSDS orbit ephemeris message (OEM, 502.0-B) in KVN; its path is relative to the folder of the scenario.
     pub oem: Option<At<String>>,
-    /// A SPICE kernel of the type SPK. Only in a build with the feature `spice`.
+    /// A SPICE kernel of the type SPK, with segments that lead to the barycentre of the solar system, by way of those in
+    /// `kernels` too. Where several files place one object, a later trajectory takes precedence, and `kernels` before all. Only
+    /// in a build with the feature `spice`.
     pub spk: Option<At<String>>,
     /// The name of the object if an OEM holds several, or its NAIF number in an SPK.
     pub object: Option<At<String>>,

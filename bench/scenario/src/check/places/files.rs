@@ -5,6 +5,7 @@ use std::fmt::Display;
 use farlink_channel_models::{EphemerisTable, Place, Satellite};
 
 use crate::check::Notes;
+use crate::check::kernels::KernelFiles;
 use crate::file::{SatelliteEntry, TrajectoryEntry};
 use crate::files::Folder;
 use crate::located::At;
@@ -51,6 +52,7 @@ fn omm(bytes: &[u8]) -> Result<Vec<Satellite>, Box<dyn Display>> {
 pub(super) fn trajectory(
     At { value: entry, position }: &At<TrajectoryEntry>,
     folder: &Folder<'_>,
+    kernels: &KernelFiles,
     notes: &mut Notes,
 ) -> Option<Place> {
     match (&entry.oem, &entry.spk) {
@@ -59,11 +61,7 @@ pub(super) fn trajectory(
             let is = |table: &EphemerisTable, object: &str| table.name() == object;
             one(tables, EphemerisTable::name, is, &entry.object, *position, notes).map(Place::Table)
         }
-        (None, Some(path)) => {
-            let help = "build with `--features spice`, or convert the trajectory to an OEM";
-            notes.error(path.position, "this build reads no SPICE kernels", help);
-            None
-        }
+        (None, Some(path)) => kernels.trajectory(path, &entry.object, notes),
         (None, None) => {
             notes.error(*position, "nothing says where this trajectory leads", "write `oem: probe.oem`");
             None
