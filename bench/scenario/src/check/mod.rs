@@ -61,7 +61,7 @@ fn scenario(
     let run = Run { epoch, duration };
 
     let folder = Folder(folder);
-    let places = places::check(&file.places, &folder, notes);
+    let places = places::check(&file.places, &folder, run, notes);
     let no_nodes = Named::default();
     let entries = notes.need_entries(&file.nodes, "nodes", "a node: `lander: { eid: \"ipn:10.0\" }`");
     let entries = entries.unwrap_or(&no_nodes);

@@ -6,7 +6,7 @@ use farlink_units::{Angle, Length, Ratio};
 
 use farlink_channel_models::{Body, HorizonTable, Orbit, Place, Site};
 
-use super::Notes;
+use super::{Notes, Run};
 use crate::file::{HorizonPoint, NodeEntry, OrbitEntry, PlaceEntry, SiteEntry};
 use crate::files::Folder;
 use crate::located::{At, Named, Text};
@@ -67,16 +67,21 @@ impl Places<'_> {
     }
 }
 
-pub(super) fn check<'a>(entries: &'a Named<PlaceEntry>, folder: &Folder<'_>, notes: &mut Notes) -> Places<'a> {
+pub(super) fn check<'a>(
+    entries: &'a Named<PlaceEntry>,
+    folder: &Folder<'_>,
+    run: Run,
+    notes: &mut Notes,
+) -> Places<'a> {
     let mut places = Vec::new();
     for (name, entry) in &entries.0 {
         notes.name(name);
-        places.push((name, place(name, entry, folder, notes)));
+        places.push((name, place(name, entry, folder, run, notes)));
     }
     Places(places)
 }
 
-fn place(name: &At<String>, entry: &PlaceEntry, folder: &Folder<'_>, notes: &mut Notes) -> Option<Spot> {
+fn place(name: &At<String>, entry: &PlaceEntry, folder: &Folder<'_>, run: Run, notes: &mut Notes) -> Option<Spot> {
     let kinds = [
         ("body", entry.body.as_ref().map(|body| body.position)),
         ("site", entry.site.as_ref().map(|site| site.position)),
@@ -103,8 +108,8 @@ fn place(name: &At<String>, entry: &PlaceEntry, folder: &Folder<'_>, notes: &mut
         PlaceEntry { body: Some(body), .. } => notes.read(body).map(|body| Place::Center(body.0).into()),
         PlaceEntry { site: Some(entry), .. } => site(entry, notes),
         PlaceEntry { orbit: Some(entry), .. } => orbit(entry, notes).map(Spot::from),
-        PlaceEntry { satellite: Some(entry), .. } => files::satellite(entry, folder, notes).map(Spot::from),
-        PlaceEntry { trajectory: Some(entry), .. } => files::trajectory(entry, folder, notes).map(Spot::from),
+        PlaceEntry { satellite: Some(entry), .. } => files::satellite(entry, folder, run, notes).map(Spot::from),
+        PlaceEntry { trajectory: Some(entry), .. } => files::trajectory(entry, folder, run, notes).map(Spot::from),
         _ => None,
     }
 }

@@ -3,8 +3,9 @@
 use std::fmt::Display;
 
 use farlink_channel_models::{EphemerisTable, Place, Satellite};
+use hifitime::{Epoch, TimeScale};
 
-use crate::check::Notes;
+use crate::check::{Notes, Run};
 use crate::file::{SatelliteEntry, TrajectoryEntry};
 use crate::files::Folder;
 use crate::located::At;
@@ -13,10 +14,13 @@ use crate::problem::Position;
 
 /// As many names are told of those that a file holds.
 const NAMES_TOLD: usize = 12;
+/// As many spans are told of those that a trajectory covers.
+const SPANS_TOLD: usize = 3;
 
 pub(super) fn satellite(
     At { value: entry, position }: &At<SatelliteEntry>,
     folder: &Folder<'_>,
+    run: Run,
     notes: &mut Notes,
 ) -> Option<Place> {
     let satellites = match (&entry.tle, &entry.omm) {
@@ -35,7 +39,14 @@ pub(super) fn satellite(
     let is = |satellite: &Satellite, object: &str| {
         satellite.name() == object || satellite.catalogue_number().is_some_and(|n| n.to_string() == object)
     };
-    one(satellites, Satellite::name, is, &entry.object, *position, notes).map(Place::Satellite)
+    let satellite = one(satellites, Satellite::name, is, &entry.object, *position, notes)?;
+    if !covered(&[satellite.span()], run) {
+        let message = format!("the elements of `{}` are not useable for the whole run", satellite.name());
+        let (first, last) = satellite.span();
+        let help = format!("they are, from {} to {}: take elements nearer to the run", utc(first), utc(last));
+        notes.warning(*position, message, help);
+    }
+    Some(Place::Satellite(satellite))
 }
 
 /// Elements in JSON begin with a bracket; no KVN does.
@@ -51,13 +62,24 @@ fn omm(bytes: &[u8]) -> Result<Vec<Satellite>, Box<dyn Display>> {
 pub(super) fn trajectory(
     At { value: entry, position }: &At<TrajectoryEntry>,
     folder: &Folder<'_>,
+    run: Run,
     notes: &mut Notes,
 ) -> Option<Place> {
     match (&entry.oem, &entry.spk) {
         (Some(path), None) => {
             let tables = folder.read(path, notes, |bytes| EphemerisTable::all_from_oem(bytes))?;
             let is = |table: &EphemerisTable, object: &str| table.name() == object;
-            one(tables, EphemerisTable::name, is, &entry.object, *position, notes).map(Place::Table)
+            let table = one(tables, EphemerisTable::name, is, &entry.object, *position, notes)?;
+            let spans = table.spans();
+            if !covered(&spans, run) {
+                let message = format!("the trajectory of `{}` does not cover the whole run", table.name());
+                let told: Vec<_> =
+                    spans.iter().take(SPANS_TOLD).map(|(a, b)| format!("{} to {}", utc(*a), utc(*b))).collect();
+                let more = if spans.len() > SPANS_TOLD { " and more" } else { "" };
+                let help = format!("it has {}{more}: outside of that it is nowhere", told.join(", "));
+                notes.warning(*position, message, help);
+            }
+            Some(Place::Table(table))
         }
         (None, Some(path)) => {
             let help = "build with `--features spice`, or convert the trajectory to an OEM";
@@ -75,6 +97,18 @@ pub(super) fn trajectory(
     }
 }
 
+/// Whether one of these spans holds the whole run, as far as that is known.
+fn covered(spans: &[(Epoch, Epoch)], run: Run) -> bool {
+    let (Some(start), Some(duration)) = (run.epoch, run.duration) else { return true };
+    let end = start + hifitime::Duration::from_total_nanoseconds(duration.as_nanos().into());
+    spans.iter().any(|(first, last)| *first <= start && end <= *last)
+}
+
+/// A time as scenarios write it.
+fn utc(epoch: Epoch) -> String {
+    epoch.to_time_scale(TimeScale::UTC).to_isoformat() + "Z"
+}
+
 /// The one that is meant among those that a file holds.
 fn one<T: Clone>(
     all: Vec<T>,
@@ -89,6 +123,10 @@ fn one<T: Clone>(
         let more = all.len().saturating_sub(NAMES_TOLD);
         if more == 0 { names } else { format!("{names}, and {more} others") }
     };
+    if all.is_empty() {
+        notes.error(position, "the file holds no object at all", "is this the right file?");
+        return None;
+    }
     match object {
         Some(object) => {
             let found = all.iter().find(|one| is(one, &object.value)).cloned();
