@@ -138,6 +138,9 @@ fn plan_channel(
         }
     };
     let signal = Signal { contacts: &contacts, light_time: &light_time, rules: rules.as_ref(), end };
+    let backwards = channel.from != scenario.links[link].forward.from;
+    let [near, far] = scenario.links[link].degraded_ber;
+    let degraded_ber = if backwards { [far, near] } else { [near, far] };
     let c_n0 = match &channel.radio {
         Some(budget) => Some((budget, signal.c_n0_db_hz(budget)?)),
         None => None,
@@ -147,7 +150,8 @@ fn plan_channel(
         (RateSource::Highest { of, margin_db }, Some((budget, c_n0))) => budget.rate_following(c_n0, of, *margin_db)?,
         (RateSource::Highest { .. }, None) => unreachable!("a rate that follows the link budget has one"),
     };
-    let errors = signal.errors(channel, c_n0.as_ref().map(|(budget, c_n0)| (*budget, c_n0)), &rate)?;
+    let mut errors = signal.errors(channel, c_n0.as_ref().map(|(budget, c_n0)| (*budget, c_n0)), &rate)?;
+    errors.extend(signal.degradations(degraded_ber)?);
     Ok(ChannelPlan {
         from: channel.from,
         to: channel.to,

@@ -2,9 +2,11 @@
 
 use farlink_channel_models::errors::{ErrorModel, ErrorModelError, Scintillation as Fade, scintillation_index};
 use farlink_channel_models::radio::{Budget, BudgetError, Look};
-use farlink_channel_models::{Interval, LightTime, Rate, SPEED_OF_LIGHT_KM_S, Series, SeriesError, Visibility};
+use farlink_channel_models::{
+    Body, End, Interval, LightTime, Place, Rate, SPEED_OF_LIGHT_KM_S, Series, SeriesError, Visibility,
+};
 use farlink_scenario::{Channel, Coding, Depth, Scintillation};
-use farlink_units::{Duration, Instant};
+use farlink_units::{Duration, Instant, Ratio};
 use thiserror::Error;
 
 use crate::geometry::GeometryError;
@@ -66,6 +68,29 @@ impl Signal<'_> {
         Ok(models)
     }
 
+    /// What the Sun adds as it comes near at the transmitter and at the receiver, each with the ratio that it adds there.
+    pub(crate) fn degradations(&self, ber: [Ratio; 2]) -> Result<Vec<ErrorModel>, SignalError> {
+        let (LightTime::Geometric { geometry, from, to }, Some(rules)) = (self.light_time, self.rules) else {
+            return Ok(Vec::new());
+        };
+        let mut models = Vec::new();
+        for (end, ber) in [End::Transmitter, End::Receiver].into_iter().zip(ber) {
+            if ber.get() == 0.0 {
+                continue;
+            }
+            let mut rules = rules.clone();
+            match end {
+                End::Transmitter => rules.receiver.sun = None,
+                End::Receiver => rules.transmitter.sun = None,
+            }
+            let degraded = geometry.degraded(from, to, &rules, self.contacts);
+            if !degraded.is_empty() {
+                models.push(ErrorModel::Varying { log10_ber: within(&degraded, ber.get().log10())? });
+            }
+        }
+        Ok(models)
+    }
+
     fn coded(
         &self,
         coding: &Coding,
@@ -117,28 +142,64 @@ impl Signal<'_> {
         Ok(Series::new(knots)?)
     }
 
-    /// Range, and elevation at the receiver or else at the transmitter, whichever is a site; straight up if neither is.
+    /// Range and elevation: at the end that is a site; of two, at the one on the Earth, whose air it passes, or else at the
+    /// receiver. Straight up if neither is, when no table goes by it.
     fn look(&self, at: Instant) -> Look {
         let range_km = self.light_time.at(at).as_secs_f64() * SPEED_OF_LIGHT_KM_S;
         let elevation = match (self.light_time, self.rules) {
-            (LightTime::Geometric { geometry, from, to }, Some(rules)) => geometry
-                .sight(from, to, rules, at)
-                .ok()
-                .and_then(|sight| sight.receiver.elevation_deg.or(sight.transmitter.elevation_deg)),
+            (LightTime::Geometric { geometry, from, to }, Some(rules)) => {
+                geometry.sight(from, to, rules, at).ok().and_then(|sight| {
+                    let (here, there) = (sight.transmitter.elevation_deg, sight.receiver.elevation_deg);
+                    if on_the_earth(from) && !on_the_earth(to) { here.or(there) } else { there.or(here) }
+                })
+            }
             _ => None,
         };
         Look { range_km, elevation_deg: elevation.unwrap_or(90.0) }
     }
 
-    /// The angle between the transmitter and the Sun in the sky of the receiver; opposite to the Sun where nothing tells.
+    /// The angle between the Sun and the other end in the sky of the end on the Earth, for which the law of the index is made;
+    /// of the receiver if no end or both are there. Opposite to the Sun at an instant for which an end has no position, when
+    /// nothing is sent.
     fn sun_angle_deg(&self, at: Instant) -> f64 {
         const FAR_FROM_THE_SUN_DEG: f64 = 180.0;
         match (self.light_time, self.rules) {
             (LightTime::Geometric { geometry, from, to }, Some(rules)) => {
-                geometry.sight(from, to, rules, at).ok().and_then(|sight| sight.receiver.sun_angle_deg)
+                let sight = geometry.sight(from, to, rules, at).ok();
+                sight.and_then(|sight| {
+                    if on_the_earth(from) && !on_the_earth(to) {
+                        sight.transmitter.sun_angle_deg
+                    } else {
+                        sight.receiver.sun_angle_deg
+                    }
+                })
             }
-            _ => None,
+            _ => unreachable!("the scenario's check lets only links that follow geometry ask for the Sun"),
         }
         .unwrap_or(FAR_FROM_THE_SUN_DEG)
     }
+}
+
+/// At the Earth, or on it.
+fn on_the_earth(place: &Place) -> bool {
+    matches!(place, Place::Site(_) | Place::Center(_)) && place.body() == Body::Earth
+}
+
+/// A series that has `value` in the given intervals, and so little elsewhere that it never comes to pass.
+fn within(intervals: &[Interval], value: f64) -> Result<Series, SeriesError> {
+    const NEVER: f64 = -300.0;
+    const EDGE: Duration = Duration::from_nanos(1);
+    let mut knots: Vec<(Instant, f64)> = Vec::new();
+    for interval in intervals {
+        let before = interval.start - EDGE;
+        // Intervals that touch leave no room between them.
+        match knots.last().map(|(last, _)| *last >= before) {
+            Some(true) => {
+                knots.pop();
+            }
+            _ => knots.extend([(before, NEVER), (interval.start, value)]),
+        }
+        knots.extend([(interval.end, value), (interval.end + EDGE, NEVER)]);
+    }
+    Series::new(knots)
 }

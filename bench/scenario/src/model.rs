@@ -96,6 +96,9 @@ pub struct Link {
     pub return_: Channel,
     /// When the link carries, and its light time. The same for both channels.
     pub path: Path,
+    /// The bit error ratio, 0 … 0.5, that both channels have in addition while the Sun is too near in the sky of the node that
+    /// transmits forward, and of the other: below [`SunLimit::degraded_below_deg`](farlink_channel_models::SunLimit).
+    pub degraded_ber: [Ratio; 2],
     /// What becomes of a frame with flipped bits.
     pub damaged: DamagedFrames,
     /// The link-layer header and check around each LTP segment, counted in its serialisation and exposed to bit errors.
@@ -121,7 +124,8 @@ pub struct Channel {
     pub errors: Vec<ErrorModel>,
     /// What decoding leaves of the errors of the signal.
     pub coding: Option<Coding>,
-    /// The radio. Present where `rate` or `coding` follow it; then the path is [`Path::Geometry`] or has a range.
+    /// The radio. Present where `rate` or `coding` follow it. Its tables by elevation have more than one row only where the path
+    /// is [`Path::Geometry`] and an end is a site.
     pub radio: Option<Budget>,
 }
 
@@ -137,6 +141,19 @@ pub enum RateSource {
         /// How far Eb/N0 must stay above what the decoder needs, in dB.
         margin_db: f64,
     },
+}
+
+impl RateSource {
+    /// Whether there is no rate from [`Instant::ZERO`] until `end`. What follows a link budget may have one.
+    pub fn is_silent(&self, end: Instant) -> bool {
+        match self {
+            RateSource::Given(rate) => {
+                let later = rate.changes().iter().filter(|(at, _)| (Instant::ZERO..end).contains(at));
+                rate.at(Instant::ZERO).is_none() && later.into_iter().all(|(_, rate)| rate.is_none())
+            }
+            RateSource::Highest { .. } => false,
+        }
+    }
 }
 
 /// A code, and how well its signal arrives.
@@ -166,7 +183,8 @@ pub struct Scintillation {
 pub enum Depth {
     /// By this index m, 0 … 1, at all times.
     Index(f64),
-    /// By the index of this band at the angle between the Sun and the transmitter in the sky of the receiver.
+    /// By the index of this band at the angle between the Sun and the other end in the sky of the end on the Earth, or of the
+    /// receiver if no end or both are there. Only with [`Path::Geometry`].
     Sun(Band),
 }
 

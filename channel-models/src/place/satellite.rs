@@ -5,6 +5,7 @@ use std::sync::Arc;
 use farlink_units::Duration;
 use hifitime::Epoch;
 
+use crate::place::table::epoch_at;
 use crate::place::{Limits, OmmError, TleError, omm, tle};
 use crate::vector::Vector;
 
@@ -151,6 +152,12 @@ impl Satellite {
     /// The epoch of the elements.
     pub fn epoch(&self) -> Epoch {
         self.model.elements.epoch
+    }
+
+    /// From when to when it has a position.
+    pub fn span(&self) -> (Epoch, Epoch) {
+        let (first, last) = self.span_tt_ns();
+        (epoch_at(first), epoch_at(last))
     }
 
     /// The same satellite with elements that are used up to `span` before and after their epoch, 366 days at most. Farther off

@@ -2,7 +2,7 @@
 
 use farlink_channel_models::errors::{Bursts, Code, Erasures, ErrorModel, Fading, Trace};
 use farlink_channel_models::{Rate, RateError};
-use farlink_units::{BitRate, Decibels, Duration, Ratio};
+use farlink_units::{BitRate, Decibels, Duration, Instant, Ratio};
 
 use super::{Notes, Run, radio};
 use crate::file::{
@@ -18,32 +18,41 @@ use crate::values::{Count, Number, RateOrNone};
 use crate::words::{Choice, CodeName};
 
 /// The most that two antennas can disagree: above it, inverting the bits would do better.
-const WORST_BER: f64 = 0.5;
+pub(super) const WORST_BER: f64 = 0.5;
 /// Lengths of bursts and gaps.
 const LONGEST_RUN: f64 = 1e18;
 /// Between the lags of interplanetary scintillation and far beyond.
 const CORRELATION_TIMES: std::ops::RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_secs(3600);
 
+/// What a channel needs to know of the rest of the file.
+pub(super) struct Known<'a> {
+    pub run: Run,
+    pub folder: &'a Folder<'a>,
+    /// Whether its ends have places that it follows.
+    pub geometry: bool,
+    /// Whether it is seen at an elevation: one of those places is a site.
+    pub elevation: bool,
+}
+
 /// The channel of `entry` between two nodes.
 pub(super) fn check(
     entry: &At<ChannelEntry>,
     (from, to): (usize, usize),
-    run: Run,
-    folder: &Folder<'_>,
+    known: &Known<'_>,
     notes: &mut Notes,
 ) -> Option<Channel> {
     let At { value: entry, position } = entry;
     let rate = notes
         .need(&entry.rate, *position, "rate: 256 kbit/s")
-        .and_then(|rate| self::rate(rate, entry.radio.is_some(), run, notes));
+        .and_then(|rate| self::rate(rate, entry.radio.is_some(), known.run, notes));
     let ber = self::ber(entry, notes);
     let errors = match &entry.errors {
-        Some(errors) => self::errors(errors, entry.radio.is_some(), folder, notes),
+        Some(errors) => self::errors(errors, entry.radio.is_some(), known, notes),
         None => Some((Vec::new(), None)),
     };
     let code = errors.as_ref().and_then(|(_, coding)| coding.as_ref()).map(|coding| coding.code);
     let radio = match &entry.radio {
-        Some(radio) => Some(radio::check(radio, code, notes)?),
+        Some(radio) => Some(radio::check(radio, code, known.elevation, notes)?),
         None => None,
     };
     let (errors, coding) = errors?;
@@ -79,7 +88,16 @@ fn steps_of(steps: &[At<RateStepEntry>], position: Position, run: Run, notes: &m
         read.push((|| Some((at?.instant(run.epoch?), rate?.0)))());
     }
     match Rate::steps(read.into_iter().collect::<Option<_>>()?) {
-        Ok(rate) => Some(rate),
+        Ok(rate) => {
+            if rate.at(Instant::ZERO).is_none() && rate.changes().iter().all(|(_, rate)| rate.is_none()) {
+                notes.warning(
+                    position,
+                    "this rate is `none` from beginning to end",
+                    "write `rate: none`, or add a rate",
+                );
+            }
+            Some(rate)
+        }
         Err(RateError::Empty) => {
             notes.error(position, "a rate of no steps", "write a rate as in `256 kbit/s`, or at least one step");
             None
@@ -110,7 +128,7 @@ fn following(entry: &FollowingEntry, position: Position, radio: bool, notes: &mu
 fn errors(
     At { value: entry, position }: &At<ErrorsEntry>,
     radio: bool,
-    folder: &Folder<'_>,
+    known: &Known<'_>,
     notes: &mut Notes,
 ) -> Option<(Vec<ErrorModel>, Option<Coding>)> {
     let mut models = Vec::new();
@@ -121,9 +139,9 @@ fn errors(
         models.push(erasures(entry, notes).map(ErrorModel::Erasures));
     }
     if let Some(path) = &entry.trace {
-        models.push(folder.read(path, notes, Trace::parse).map(ErrorModel::Recorded));
+        models.push(known.folder.read(path, notes, Trace::parse).map(ErrorModel::Recorded));
     }
-    let coding = entry.coding.as_ref().map(|entry| coding(entry, radio, notes));
+    let coding = entry.coding.as_ref().map(|entry| coding(entry, radio, known.geometry, notes));
     if models.is_empty() && coding.is_none() {
         let help = "write `bursts`, `erasures`, `coding` or `trace` in it, or remove it";
         notes.error(*position, "no error is named here", help);
@@ -165,7 +183,12 @@ fn erasures(At { value: entry, position }: &At<ErasuresEntry>, notes: &mut Notes
             notes.error(text.position, "a `probability` and mean lengths exclude each other", help);
             None
         }
-        (None, _) => {
+        (None, false) => {
+            let help = "write `probability: 0.01`, or `mean_burst_frames: 4` and `mean_gap_frames: 1000`";
+            notes.error(*position, "nothing says how frames are lost", help);
+            None
+        }
+        (None, true) => {
             let burst = length(&entry.mean_burst_frames, *position, "mean_burst_frames: 4", notes);
             let gap = length(&entry.mean_gap_frames, *position, "mean_gap_frames: 1000", notes);
             Some(Erasures::Bursts { mean_burst_frames: burst?, mean_gap_frames: gap? })
@@ -173,7 +196,12 @@ fn erasures(At { value: entry, position }: &At<ErasuresEntry>, notes: &mut Notes
     }
 }
 
-fn coding(At { value: entry, position }: &At<CodingEntry>, radio: bool, notes: &mut Notes) -> Option<Coding> {
+fn coding(
+    At { value: entry, position }: &At<CodingEntry>,
+    radio: bool,
+    geometry: bool,
+    notes: &mut Notes,
+) -> Option<Coding> {
     let name = notes.need_read(&entry.code, *position, "code: concatenated");
     let interleaving = interleaving(entry, notes);
     let eb_n0_db = notes.read_opt(&entry.eb_n0).map(|eb_n0| eb_n0.map(Decibels::db));
@@ -183,7 +211,7 @@ fn coding(At { value: entry, position }: &At<CodingEntry>, radio: bool, notes: &
         return None;
     }
     let scintillation = match &entry.scintillation {
-        Some(entry) => Some(scintillation(entry, notes)?),
+        Some(entry) => Some(scintillation(entry, geometry, notes)?),
         None => None,
     };
     let interleaving = interleaving?;
@@ -218,8 +246,18 @@ fn interleaving(entry: &CodingEntry, notes: &mut Notes) -> Option<u8> {
     u8::try_from(words).ok()
 }
 
-fn scintillation(At { value: entry, position }: &At<ScintillationEntry>, notes: &mut Notes) -> Option<Scintillation> {
+fn scintillation(
+    At { value: entry, position }: &At<ScintillationEntry>,
+    geometry: bool,
+    notes: &mut Notes,
+) -> Option<Scintillation> {
     let depth = match (&entry.band, &entry.index) {
+        (Some(band), None) if !geometry => {
+            let help =
+                "give the link `visibility` instead of a distance, or write `index: 0.3` here for a constant depth";
+            notes.error(band.position, "without the places of both ends nobody knows where the Sun stands", help);
+            None
+        }
         (Some(band), None) => notes.read(band).map(|band| Depth::Sun(band.0)),
         (None, Some(index)) => notes.read(index).map(|index| Depth::Index(index.get())),
         (None, None) => {

@@ -3,15 +3,16 @@
 mod contacts;
 mod visibility;
 
-use farlink_channel_models::RangeTable;
-use farlink_units::{Duration, Instant, Size};
+use farlink_channel_models::{Place, RangeTable};
+use farlink_units::{Duration, Instant, Ratio, Size};
 
 use super::places::Places;
 use super::{Notes, Run, channel};
 use crate::file::{ChannelEntry, LinkEntry, LtpEntry, NodeEntry};
 use crate::files::Folder;
 use crate::located::{At, Named, Text};
-use crate::model::{DamagedFrames, Distance, Link, LtpSettings, Path};
+use crate::model::{Channel, DamagedFrames, Distance, Link, LtpSettings, Path};
+use crate::problem::Position;
 use crate::values::Count;
 use crate::words::Choice;
 
@@ -28,6 +29,15 @@ struct Setting<'a> {
     places: &'a Places<'a>,
     folder: &'a Folder<'a>,
     run: Run,
+}
+
+impl Setting<'_> {
+    /// Whether a node stands on a body; so does one whose place is wrong, lest that be told twice.
+    fn is_site(&self, node: usize) -> bool {
+        let place = self.nodes.0[node].1.at.as_ref();
+        let spot = place.and_then(|name| self.places.get(&name.value));
+        spot.is_none_or(|spot| matches!(spot.place, Place::Site(_)))
+    }
 }
 
 /// Each link in the order of the file; `None` for one that is wrong.
@@ -105,12 +115,25 @@ fn link(
     notes: &mut Notes,
 ) -> Option<Link> {
     let (from, to) = ends.unwrap_or_default();
-    let mut channel = |entry: &Option<At<ChannelEntry>>, ends| {
-        entry.as_ref().map(|entry| channel::check(entry, ends, setting.run, setting.folder, notes))
+    let known = channel::Known {
+        run: setting.run,
+        folder: setting.folder,
+        geometry: entry.visibility.is_some(),
+        elevation: entry.visibility.is_some()
+            && ends.is_none_or(|(from, to)| setting.is_site(from) || setting.is_site(to)),
     };
+    let mut channel =
+        |entry: &Option<At<ChannelEntry>>, ends| entry.as_ref().map(|entry| channel::check(entry, ends, &known, notes));
     let forward = channel(&entry.forward, (from, to));
     let back = channel(&entry.return_, (to, from));
+    if let (Some(Some(forward)), Some(Some(back))) = (&forward, &back) {
+        silent_both_ways(name, forward, back, setting.run, notes);
+    }
     let path = path(name, entry, ends, setting, notes);
+    let degraded_ber = match (&entry.visibility, ends) {
+        (Some(visibility), Some(ends)) => visibility::degraded_ber(&visibility.value, ends, setting, notes),
+        _ => Some([Ratio::default(); 2]),
+    };
     let damaged = notes.read_or(&entry.damaged_frames, Choice(DamagedFrames::Drop));
     let frame_overhead = notes.read_or(&entry.frame_overhead, Size::from_bytes(0));
     if let (Some(overhead), Some(text)) = (frame_overhead, &entry.frame_overhead)
@@ -146,11 +169,21 @@ fn link(
         forward: forward??,
         return_: return_?,
         path: path?,
+        degraded_ber: degraded_ber?,
         damaged: damaged?.0,
         frame_overhead: frame_overhead?,
         queue: queue?,
         ltp: ltp?,
     })
+}
+
+/// A link on which neither end ever has a rate is allowed, and surely a slip.
+fn silent_both_ways(name: &At<String>, forward: &Channel, back: &Channel, run: Run, notes: &mut Notes) {
+    let end = Instant::ZERO + run.duration.unwrap_or(Duration::ZERO);
+    if [forward, back].iter().all(|channel| channel.rate.is_silent(end)) {
+        let message = format!("`{}` carries nothing: neither of its channels has a rate", name.value);
+        notes.warning(name.position, message, "give one of them a rate, or remove the link");
+    }
 }
 
 fn path(
@@ -197,8 +230,10 @@ fn path(
             fixed(entry, distance, setting, notes)
         }
         (None, None, Some(table)) => {
-            let distance = setting.folder.read(table, notes, |bytes| RangeTable::from_csv(bytes)).map(Distance::Table);
-            fixed(entry, distance, setting, notes)
+            let ranges = setting.folder.read(table, notes, |bytes| RangeTable::from_csv(bytes));
+            let path = fixed(entry, ranges.map(Distance::Table), setting, notes)?;
+            beyond_the_table(&path, table.position, setting.run, notes);
+            Some(path)
         }
     }
 }
@@ -210,6 +245,21 @@ fn fixed(entry: &LinkEntry, distance: Option<Distance>, setting: &Setting<'_>, n
         Some(contacts) => contacts::check(contacts, setting.run, notes),
     };
     Some(Path::Fixed { distance: distance?, contacts: contacts? })
+}
+
+/// A contact at whose beginning or end the table of ranges tells nothing is allowed, and surely a slip.
+fn beyond_the_table(path: &Path, position: Position, run: Run, notes: &mut Notes) {
+    let (Path::Fixed { distance: Distance::Table(table), contacts }, Some(duration)) = (path, run.duration) else {
+        return;
+    };
+    let end_of_run = Instant::ZERO + duration;
+    let (first, last) = table.span();
+    let outside = |(start, end): &(Instant, Instant)| *start < first || (*end).min(end_of_run) > last;
+    if contacts.iter().any(|contact| contact.0 < end_of_run && outside(contact)) {
+        let message =
+            format!("this table goes from {first} to {last}, which is not all of the time that the link carries");
+        notes.warning(position, message, "add lines to the table, or give the link `contacts` within it");
+    }
 }
 
 fn ltp(entry: &LtpEntry, notes: &mut Notes) -> Option<LtpSettings> {

@@ -63,7 +63,7 @@ fn scenario(
 
     let folder = Folder(folder);
     let kernels = kernels::check(file, &folder, notes);
-    let places = places::check(&file.places, &folder, &kernels, notes);
+    let places = places::check(&file.places, &places::Known { folder: &folder, kernels: &kernels, run }, notes);
     let no_nodes = Named::default();
     let entries = notes.need_entries(&file.nodes, "nodes", "a node: `lander: { eid: \"ipn:10.0\" }`");
     let entries = entries.unwrap_or(&no_nodes);

@@ -6,8 +6,8 @@ use farlink_units::{Angle, Length, Ratio};
 
 use farlink_channel_models::{Body, HorizonTable, Orbit, Place, Site};
 
-use super::Notes;
 use super::kernels::KernelFiles;
+use super::{Notes, Run};
 use crate::file::{HorizonPoint, NodeEntry, OrbitEntry, PlaceEntry, SiteEntry};
 use crate::files::Folder;
 use crate::located::{At, Named, Text};
@@ -68,27 +68,23 @@ impl Places<'_> {
     }
 }
 
-pub(super) fn check<'a>(
-    entries: &'a Named<PlaceEntry>,
-    folder: &Folder<'_>,
-    kernels: &KernelFiles,
-    notes: &mut Notes,
-) -> Places<'a> {
+/// What a place needs to know of the rest of the file.
+pub(super) struct Known<'a> {
+    pub folder: &'a Folder<'a>,
+    pub kernels: &'a KernelFiles,
+    pub run: Run,
+}
+
+pub(super) fn check<'a>(entries: &'a Named<PlaceEntry>, known: &Known<'_>, notes: &mut Notes) -> Places<'a> {
     let mut places = Vec::new();
     for (name, entry) in &entries.0 {
         notes.name(name);
-        places.push((name, place(name, entry, folder, kernels, notes)));
+        places.push((name, place(name, entry, known, notes)));
     }
     Places(places)
 }
 
-fn place(
-    name: &At<String>,
-    entry: &PlaceEntry,
-    folder: &Folder<'_>,
-    kernels: &KernelFiles,
-    notes: &mut Notes,
-) -> Option<Spot> {
+fn place(name: &At<String>, entry: &PlaceEntry, known: &Known<'_>, notes: &mut Notes) -> Option<Spot> {
     let kinds = [
         ("body", entry.body.as_ref().map(|body| body.position)),
         ("site", entry.site.as_ref().map(|site| site.position)),
@@ -115,8 +111,8 @@ fn place(
         PlaceEntry { body: Some(body), .. } => notes.read(body).map(|body| Place::Center(body.0).into()),
         PlaceEntry { site: Some(entry), .. } => site(entry, notes),
         PlaceEntry { orbit: Some(entry), .. } => orbit(entry, notes).map(Spot::from),
-        PlaceEntry { satellite: Some(entry), .. } => files::satellite(entry, folder, notes).map(Spot::from),
-        PlaceEntry { trajectory: Some(entry), .. } => files::trajectory(entry, folder, kernels, notes).map(Spot::from),
+        PlaceEntry { satellite: Some(entry), .. } => files::satellite(entry, known, notes).map(Spot::from),
+        PlaceEntry { trajectory: Some(entry), .. } => files::trajectory(entry, known, notes).map(Spot::from),
         _ => None,
     }
 }

@@ -14,19 +14,20 @@ use crate::problem::Position;
 const SERVICE_BER: f64 = 1e-6;
 const DEFAULT_EFFICIENCY: f64 = 0.6;
 
-/// The budget of `entry`; `code` is that of the channel.
+/// The budget of `entry`; `code` is that of the channel, and `elevation` whether one of its ends sees it at an elevation.
 pub(super) fn check(
     At { value: entry, position }: &At<RadioEntry>,
     code: Option<Code>,
+    elevation: bool,
     notes: &mut Notes,
 ) -> Option<Budget> {
     let frequency = notes.need_read(&entry.frequency, *position, "frequency: 8.42 GHz");
     let transmitter = transmitter(entry, *position, notes);
-    let receiver = receiver(entry, *position, notes);
+    let receiver = receiver(entry, *position, elevation, notes);
     let transmitter_pointing = pointing(&entry.transmit_pointing, notes);
     let receiver_pointing = pointing(&entry.receive_pointing, notes);
     let losses = |table: &Option<At<Mixed<Decibels, LossAt>>>, notes: &mut Notes| match table {
-        Some(table) => elevation_table(table, Decibels::db, notes).map(Some),
+        Some(table) => losses_by_elevation(table, elevation, notes).map(Some),
         None => Some(None),
     };
     let atmosphere = losses(&entry.atmosphere, notes);
@@ -102,18 +103,18 @@ fn transmitter(entry: &RadioEntry, position: Position, notes: &mut Notes) -> Opt
     }
 }
 
-fn receiver(entry: &RadioEntry, position: Position, notes: &mut Notes) -> Option<Receiver> {
+fn receiver(entry: &RadioEntry, position: Position, elevation: bool, notes: &mut Notes) -> Option<Receiver> {
     let temperature = entry.noise_temperature.as_ref();
     match (&entry.gain_over_temperature, entry.receive_antenna.is_some() || temperature.is_some()) {
         (Some(table), false) => {
-            let db_per_k = elevation_table(table, GainOverTemperature::db_per_k, notes)?;
+            let db_per_k = elevation_table(table, GainOverTemperature::db_per_k, elevation, notes)?;
             Some(Receiver::FigureOfMerit { db_per_k })
         }
         (None, true) => {
             let antenna = notes.need(&entry.receive_antenna, position, "receive_antenna: { gain: 68 dBi }");
             let antenna = antenna.and_then(|entry| self::antenna(entry, notes));
             let table = notes.need(&entry.noise_temperature, position, "noise_temperature: 30 K")?;
-            let noise_temperature_k = elevation_table(table, Temperature::kelvin, notes);
+            let noise_temperature_k = elevation_table(table, Temperature::kelvin, elevation, notes);
             Some(Receiver::System { antenna: antenna?, noise_temperature_k: noise_temperature_k? })
         }
         (None, false) => {
@@ -191,20 +192,42 @@ fn loss(text: &Option<Text<Decibels>>, notes: &mut Notes) -> Option<f64> {
 }
 
 fn not_negative(text: &Text<Decibels>, notes: &mut Notes) -> Option<f64> {
-    let db = notes.read(text)?.db();
+    loss_of(notes.read(text)?.db(), text.position, notes)
+}
+
+fn loss_of(db: f64, position: Position, notes: &mut Notes) -> Option<f64> {
     if db >= 0.0 {
         return Some(db);
     }
-    notes.error(text.position, format!("a loss of {db} dB is a gain"), "write losses as numbers above 0 dB");
+    notes.error(position, format!("a loss of {db} dB is a gain"), "write losses as numbers above 0 dB");
     None
+}
+
+/// A loss, or a list of it by elevation.
+fn losses_by_elevation(table: &At<Mixed<Decibels, LossAt>>, elevation: bool, notes: &mut Notes) -> Option<Table> {
+    let losses = elevation_table(table, Decibels::db, elevation, notes)?;
+    for (row, (_, db)) in losses.rows().iter().enumerate() {
+        let position = match &table.value {
+            Mixed::List(list) => list[row].position,
+            _ => table.position,
+        };
+        loss_of(*db, position, notes)?;
+    }
+    Some(losses)
 }
 
 /// A value, or a list of it by elevation.
 fn elevation_table<T: Copy, E: AtElevation<T>>(
     At { value: entry, position }: &At<Mixed<T, E>>,
     figure: impl Fn(T) -> f64,
+    elevation: bool,
     notes: &mut Notes,
 ) -> Option<Table> {
+    if let (Mixed::List(_), false) = (entry, elevation) {
+        let help = "write one value, or give the link `visibility` and one of its ends a `site`";
+        notes.error(*position, "nothing tells the elevation that this list goes by", help);
+        return None;
+    }
     let rows = match entry {
         Mixed::Scalar(read) => {
             let value = figure(notes.result(read, *position)?);

@@ -119,11 +119,11 @@ pub(crate) struct CodingEntry {
 }
 
 /// Amplitude scintillation by the solar corona. Its depth is given, or follows from the angle between the Sun and the other end
-/// in the sky of the receiver.
+/// in the sky of the end on the Earth, or of the receiver if no end or both are there.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ScintillationEntry {
-    /// The band, from which the index follows by the Sun–Earth–probe angle.
+    /// The band, from which the index follows by the Sun–Earth–probe angle. Only with `visibility`.
     pub band: Option<Text<Choice<Band>>>,
     /// A constant index m, 0 to 1, instead.
     pub index: Option<Text<Ratio>>,

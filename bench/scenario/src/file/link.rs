@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use farlink_channel_models::Body;
-use farlink_units::{Angle, Duration, Length, Size};
+use farlink_units::{Angle, Duration, Length, Ratio, Size};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde::de::{self, Deserializer, SeqAccess, Visitor};
@@ -94,6 +94,8 @@ pub(crate) struct ConjunctionEntry {
     pub degraded_below: Option<Text<Angle>>,
     /// Below this angle there is no link. Default 0 deg.
     pub outage_below: Option<Text<Angle>>,
+    /// Bit error ratio that both channels have in addition while the link counts as degraded: above 0, up to 0.5. Default none.
+    pub degraded_ber: Option<Text<Ratio>>,
 }
 
 /// When a link carries: the word `always`, or a list of contacts.

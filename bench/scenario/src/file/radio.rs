@@ -24,7 +24,7 @@ pub(crate) struct RadioEntry {
     pub transmit_antenna: Option<At<RadioAntennaEntry>>,
     /// How well the transmitting antenna points. Default exactly.
     pub transmit_pointing: Option<At<PointingEntry>>,
-    /// Attenuation by clear air, or a list of it by elevation. Default none.
+    /// Attenuation by clear air, or a list of it by elevation. Default none. Lists need `visibility` and a site at an end.
     pub atmosphere: Option<At<Mixed<Decibels, LossAt>>>,
     /// Attenuation by rain and clouds, or a list of it by elevation. Default none.
     pub rain: Option<At<Mixed<Decibels, LossAt>>>,

@@ -36,7 +36,7 @@ expect:
 "#;
 
 /// An edit of [`SOUND`], and what must be said about it. `^` in the new text marks where.
-pub struct Refusal(pub &'static str, pub &'static str, pub &'static [&'static str]);
+pub struct Refusal<'a>(pub &'a str, pub &'a str, pub &'a [&'a str]);
 
 /// Reads `text` as a file in this package's folder.
 pub fn read(text: &str) -> Result<Scenario, ScenarioError> {
@@ -58,7 +58,7 @@ pub fn marked(text: &str) -> (String, usize, usize) {
 }
 
 /// Asserts that each edit is refused at the marked place with these words, and for nothing else.
-pub fn refuse(table: &[Refusal]) {
+pub fn refuse(table: &[Refusal<'_>]) {
     for Refusal(old, new, words) in table {
         let (text, line, column) = marked(&edited(old, new));
         let error = match read(&text) {
@@ -73,7 +73,7 @@ pub fn refuse(table: &[Refusal]) {
 }
 
 /// Asserts that each edit is accepted with one warning, at the marked place and with these words.
-pub fn warn(table: &[Refusal]) {
+pub fn warn(table: &[Refusal<'_>]) {
     for Refusal(old, new, words) in table {
         let (text, line, column) = marked(&edited(old, new));
         let scenario = read(&text).unwrap_or_else(|error| panic!("{new}:\n{error}"));

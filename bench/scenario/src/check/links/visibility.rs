@@ -1,13 +1,14 @@
 //! When two nodes see each other.
 
 use farlink_channel_models::{Antenna, Body, KeepOut, Place, SunLimit, Visibility};
-use farlink_units::{Angle, Length};
+use farlink_units::{Angle, Length, Ratio};
 
 use super::Setting;
 use crate::check::Notes;
+use crate::check::channel::WORST_BER;
 use crate::check::places::Spot;
 use crate::file::{AntennaEntry, ConjunctionEntry, KeepOutEntry, VisibilityEntry};
-use crate::located::At;
+use crate::located::{At, Text};
 use crate::problem::Position;
 
 /// What a ray of the forward channel must meet.
@@ -107,6 +108,39 @@ fn antenna(entry: &AntennaEntry, notes: &mut Notes) -> Option<(Vec<KeepOut>, Opt
     Some((cones.into_iter().collect::<Option<_>>()?, sun))
 }
 
+/// What the Sun adds to the errors as it comes near at the end that transmits forward, and at the other. What is wrong with
+/// the names of the nodes [`check`] tells.
+pub(super) fn degraded_ber(
+    entry: &VisibilityEntry,
+    (from, to): (usize, usize),
+    setting: &Setting<'_>,
+    notes: &mut Notes,
+) -> Option<[Ratio; 2]> {
+    let mut found = Some([Ratio::default(); 2]);
+    for (name, entry) in &entry.antennas.0 {
+        let Some(text) = entry.conjunction.as_ref().and_then(|limits| limits.value.degraded_ber.as_ref()) else {
+            continue;
+        };
+        let end = [from, to].iter().position(|end| setting.node_names[*end] == name.value);
+        match (degradation(text, notes), end, &mut found) {
+            (Some(ber), Some(end), Some(bers)) => bers[end] = ber,
+            (Some(_), ..) => {}
+            (None, ..) => found = None,
+        }
+    }
+    found
+}
+
+fn degradation(text: &Text<Ratio>, notes: &mut Notes) -> Option<Ratio> {
+    let ber = notes.read(text)?;
+    if ber.get() > 0.0 && ber.get() <= WORST_BER {
+        return Some(ber);
+    }
+    let message = format!("a link with a bit error ratio of {} is not degraded", ber.get());
+    notes.error(text.position, message, "the ratio is above 0 and at most 0.5");
+    None
+}
+
 fn keep_out(At { value: entry, position }: &At<KeepOutEntry>, notes: &mut Notes) -> Option<KeepOut> {
     let body = notes.need_read(&entry.body, *position, "body: sun");
     let angle_deg = notes.need_read(&entry.angle, *position, "angle: 3 deg").map(Angle::deg)?;
@@ -126,6 +160,11 @@ fn conjunction(At { value: entry, position }: &At<ConjunctionEntry>, notes: &mut
     if entry.outage_below.is_none() && entry.degraded_below.is_none() {
         let help = "write `outage_below: 2 deg`, `degraded_below: 5 deg` or both";
         notes.error(*position, "nothing says what happens near the Sun", help);
+        return None;
+    }
+    if let (Some(text), None) = (&entry.degraded_ber, &entry.degraded_below) {
+        let help = "add `degraded_below: 5 deg`, the angle below which it holds";
+        notes.error(text.position, "nothing says when `degraded_ber` holds", help);
         return None;
     }
     if !(0.0..=degraded).contains(&outage) || degraded >= 180.0 {

@@ -1,28 +1,29 @@
 //! Places that files tell: satellites by their elements, trajectories by their positions.
 
-use std::fmt::Display;
-
 use farlink_channel_models::{EphemerisTable, Place, Satellite};
+use hifitime::{Epoch, TimeScale};
 
-use crate::check::Notes;
-use crate::check::kernels::KernelFiles;
+use super::Known;
+use crate::check::{Notes, Run};
 use crate::file::{SatelliteEntry, TrajectoryEntry};
-use crate::files::Folder;
 use crate::located::At;
 use crate::names::one_of;
 use crate::problem::Position;
 
 /// As many names are told of those that a file holds.
 const NAMES_TOLD: usize = 12;
+/// As many spans are told of those that a trajectory covers.
+const SPANS_TOLD: usize = 3;
 
 pub(super) fn satellite(
     At { value: entry, position }: &At<SatelliteEntry>,
-    folder: &Folder<'_>,
+    known: &Known<'_>,
     notes: &mut Notes,
 ) -> Option<Place> {
+    let folder = known.folder;
     let satellites = match (&entry.tle, &entry.omm) {
         (Some(path), None) => folder.read(path, notes, |bytes| Satellite::all_from_tle(bytes))?,
-        (None, Some(path)) => folder.read(path, notes, omm)?,
+        (None, Some(path)) => folder.read(path, notes, |bytes| Satellite::all_from_omm(bytes))?,
         (None, None) => {
             let help = "write `tle: satellites.tle`, or `omm: satellite.omm`";
             notes.error(*position, "nothing says what moves this satellite", help);
@@ -36,32 +37,38 @@ pub(super) fn satellite(
     let is = |satellite: &Satellite, object: &str| {
         satellite.name() == object || satellite.catalogue_number().is_some_and(|n| n.to_string() == object)
     };
-    one(satellites, Satellite::name, is, &entry.object, *position, notes).map(Place::Satellite)
-}
-
-/// Elements in JSON begin with a bracket; no KVN does.
-fn omm(bytes: &[u8]) -> Result<Vec<Satellite>, Box<dyn Display>> {
-    let first = bytes.iter().find(|byte| !byte.is_ascii_whitespace());
-    if matches!(first, Some(b'[' | b'{')) {
-        Satellite::all_from_omm_json(bytes).map_err(|error| Box::new(error) as Box<dyn Display>)
-    } else {
-        Satellite::from_omm_kvn(bytes).map(|one| vec![one]).map_err(|error| Box::new(error) as Box<dyn Display>)
+    let satellite = one(satellites, Satellite::name, is, &entry.object, *position, notes)?;
+    if !covered(&[satellite.span()], known.run) {
+        let message = format!("the elements of `{}` are not useable for the whole run", satellite.name());
+        let (first, last) = satellite.span();
+        let help = format!("they are, from {} to {}: take elements nearer to the run", utc(first), utc(last));
+        notes.warning(*position, message, help);
     }
+    Some(Place::Satellite(satellite))
 }
 
 pub(super) fn trajectory(
     At { value: entry, position }: &At<TrajectoryEntry>,
-    folder: &Folder<'_>,
-    kernels: &KernelFiles,
+    known: &Known<'_>,
     notes: &mut Notes,
 ) -> Option<Place> {
     match (&entry.oem, &entry.spk) {
         (Some(path), None) => {
-            let tables = folder.read(path, notes, |bytes| EphemerisTable::all_from_oem(bytes))?;
+            let tables = known.folder.read(path, notes, |bytes| EphemerisTable::all_from_oem(bytes))?;
             let is = |table: &EphemerisTable, object: &str| table.name() == object;
-            one(tables, EphemerisTable::name, is, &entry.object, *position, notes).map(Place::Table)
+            let table = one(tables, EphemerisTable::name, is, &entry.object, *position, notes)?;
+            let spans = table.spans();
+            if !covered(&spans, known.run) {
+                let message = format!("the trajectory of `{}` does not cover the whole run", table.name());
+                let told: Vec<_> =
+                    spans.iter().take(SPANS_TOLD).map(|(a, b)| format!("{} to {}", utc(*a), utc(*b))).collect();
+                let more = if spans.len() > SPANS_TOLD { " and more" } else { "" };
+                let help = format!("it has {}{more}: outside of that it is nowhere", told.join(", "));
+                notes.warning(*position, message, help);
+            }
+            Some(Place::Table(table))
         }
-        (None, Some(path)) => kernels.trajectory(path, &entry.object, notes),
+        (None, Some(path)) => known.kernels.trajectory(path, &entry.object, notes),
         (None, None) => {
             notes.error(*position, "nothing says where this trajectory leads", "write `oem: probe.oem`");
             None
@@ -71,6 +78,18 @@ pub(super) fn trajectory(
             None
         }
     }
+}
+
+/// Whether one of these spans holds the whole run, as far as that is known.
+fn covered(spans: &[(Epoch, Epoch)], run: Run) -> bool {
+    let (Some(start), Some(duration)) = (run.epoch, run.duration) else { return true };
+    let end = start + hifitime::Duration::from_total_nanoseconds(duration.as_nanos().into());
+    spans.iter().any(|(first, last)| *first <= start && end <= *last)
+}
+
+/// A time as scenarios write it.
+fn utc(epoch: Epoch) -> String {
+    epoch.to_time_scale(TimeScale::UTC).to_isoformat() + "Z"
 }
 
 /// The one that is meant among those that a file holds.
@@ -87,6 +106,10 @@ fn one<T: Clone>(
         let more = all.len().saturating_sub(NAMES_TOLD);
         if more == 0 { names } else { format!("{names}, and {more} others") }
     };
+    if all.is_empty() {
+        notes.error(position, "the file holds no object at all", "is this the right file?");
+        return None;
+    }
     match object {
         Some(object) => {
             let found = all.iter().find(|one| is(one, &object.value)).cloned();
