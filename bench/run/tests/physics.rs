@@ -275,13 +275,47 @@ fn the_lunar_pass_meets_what_it_expects() {
     let scenario = fixture("lunar-pass.yaml");
     let plan = contact_plan(&scenario).unwrap();
     let (surface, downlink) = (steps(&plan, 10, 20), steps(&plan, 20, 30));
-    println!("{surface:?}\n{downlink:?}");
-    assert!(surface.len() >= 2 && downlink.len() >= 2);
-    assert!(downlink.iter().flatten().all(|(_, bps)| (128_000..=1_000_000).contains(bps)));
+    assert!(surface.len() >= 3 && downlink.len() >= 3);
+    // The Moon is highest in the second contact; in the last it sinks, and the rate with it.
+    let rates: Vec<Vec<u64>> = downlink.iter().map(|contact| contact.iter().map(|(_, bps)| *bps).collect()).collect();
+    assert_eq!(rates[1], [512_000]);
+    assert_eq!(rates.last().unwrap()[..], [512_000, 256_000], "{downlink:?}");
     let folder = tempfile::tempdir().unwrap();
     let told = drive(&scenario, folder.path());
     told.passes().arrived();
     assert!(told.results.channels.iter().all(|channel| channel.balanced));
+}
+
+#[test]
+fn the_air_is_that_of_the_earth_whoever_transmits() {
+    // An air that lets nothing through below 30 degrees. The other end is a site, too, over which the Earth stands high.
+    let air = "atmosphere: [{ elevation: 30 deg, loss: 60 dB }, { elevation: 30.001 deg, loss: 0 dB }]";
+    let channel = format!(
+        "rate: {{ highest_of: [1 kbit/s] }}, radio: {{ frequency: 8.4 GHz, eirp: 60 dBW, gain_over_temperature: 0 dB/K, \
+         required_eb_n0: 5 dB, {air} }}"
+    );
+    let places = "places:\n  moon: { site: { body: moon, latitude: 0 deg, longitude: 0 deg } }\n  \
+                  earth: { site: { body: earth, latitude: 40 deg, longitude: -4 deg } }\nnodes:";
+    let text = pair(&channel, &channel, "24 h")
+        .replace("light_time: 100 ms", "visibility: {}")
+        .replace("probe: { eid: \"ipn:10.0\" }", "probe: { eid: \"ipn:10.0\", at: moon }")
+        .replace("ground: { eid: \"ipn:20.0\" }", "ground: { eid: \"ipn:20.0\", at: earth }")
+        .replace("nodes:", places);
+    let scenario = read(&text);
+    let plan = contact_plan(&scenario).unwrap();
+    let geometry = Geometry::new(scenario.epoch);
+    let place = |node: usize| scenario.nodes[node].place.clone().unwrap();
+    for (from, to) in [(0, 1), (1, 0)] {
+        let [from_id, to_id] = [from, to].map(|node: usize| NodeId::ipn(scenario.nodes[node].node_number));
+        let [contact] = &plan.between(&from_id, &to_id).collect::<Vec<_>>()[..] else { panic!("one contact") };
+        for at in [contact.start, contact.end] {
+            let sight = geometry.sight(&place(from), &place(to), &Visibility::default(), at).unwrap();
+            let elevation = if from == 1 { sight.transmitter.elevation_deg } else { sight.receiver.elevation_deg };
+            let elevation = elevation.unwrap();
+            // A minute between samples is a fifth of a degree.
+            assert!((elevation - 30.0).abs() < 0.2, "{from} → {to}: {elevation} at {at}");
+        }
+    }
 }
 
 /// The Moon six days after it was new, as seen from the Earth, and a limit of degradation that it leaves after ten minutes.

@@ -139,7 +139,7 @@ fn errors(
         models.push(erasures(entry, notes).map(ErrorModel::Erasures));
     }
     if let Some(path) = &entry.trace {
-        models.push(known.folder.read(path, notes, |bytes| Trace::parse(bytes)).map(ErrorModel::Recorded));
+        models.push(known.folder.read(path, notes, Trace::parse).map(ErrorModel::Recorded));
     }
     let coding = entry.coding.as_ref().map(|entry| coding(entry, radio, known.geometry, notes));
     if models.is_empty() && coding.is_none() {
