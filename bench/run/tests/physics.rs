@@ -252,6 +252,20 @@ fn the_rate_follows_the_range_of_a_table() {
 }
 
 #[test]
+fn a_link_is_closed_where_its_table_tells_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let table = folder.path().join("ranges.csv");
+    std::fs::write(&table, "100,300000\n300,600000\n").unwrap();
+    let contacts = "contacts: [{ start: 0 s, end: 50 s }, { start: 60 s, end: 200 s }, { start: 250 s, end: 400 s }]";
+    let table = format!("range_table: {}\n    {contacts}", table.display());
+    let text = pair("rate: 1 Mbit/s", "rate: 1 kbit/s", "10 min").replace("light_time: 100 ms", &table);
+    let plan = contact_plan(&read(&text)).unwrap();
+    let (from, to) = (NodeId::ipn(10), NodeId::ipn(20));
+    let open: Vec<_> = plan.between(&from, &to).map(|contact| (contact.start, contact.end)).collect();
+    assert_eq!(open, [(secs(100.0), secs(200.0)), (secs(250.0), secs(300.0))]);
+}
+
+#[test]
 fn a_pass_in_low_orbit_is_climbed_and_descended() {
     let scenario = fixture("leo-pass.yaml");
     let plan = contact_plan(&scenario).unwrap();
