@@ -115,12 +115,16 @@ fn plan_channel(
     let path = &scenario.links[link].path;
     let (contacts, light_time, rules) = match path {
         Path::Fixed { distance, contacts } => {
-            let contacts = contacts.iter().map(|(start, end)| Interval { start: *start, end: *end });
-            let light_time = match distance {
-                Distance::LightTime(light_time) => LightTime::Constant(*light_time),
-                Distance::Table(table) => LightTime::Table(table.clone()),
+            let (light_time, (first, last)) = match distance {
+                Distance::LightTime(light_time) => {
+                    (LightTime::Constant(*light_time), (Instant::from_nanos(i64::MIN), Instant::MAX))
+                }
+                // Where the table tells nothing there is no link, as where a trajectory ends.
+                Distance::Table(table) => (LightTime::Table(table.clone()), table.span()),
             };
-            (contacts.collect(), light_time, None)
+            let contacts =
+                contacts.iter().map(|(start, end)| Interval { start: first.max(*start), end: last.min(*end) });
+            (contacts.filter(|contact| contact.start < contact.end).collect(), light_time, None)
         }
         Path::Geometry(rules) => {
             let at = |node: usize| scenario.nodes[node].place.clone();

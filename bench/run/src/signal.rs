@@ -203,3 +203,48 @@ fn within(intervals: &[Interval], value: f64) -> Result<Series, SeriesError> {
     }
     Series::new(knots)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use farlink_channel_models::Geometry;
+
+    use super::*;
+
+    fn s(secs: i64) -> Instant {
+        Instant::ZERO + Duration::from_secs(secs)
+    }
+
+    #[test]
+    fn the_sun_stands_in_the_sky_of_the_earth_whoever_transmits() {
+        let epoch = "2026-12-15T00:00:00 UTC".parse().unwrap();
+        let geometry = Arc::new(Geometry::new(epoch));
+        let [earth, mars] = [Body::Earth, Body::Mars].map(Place::Center);
+        let rules = Visibility::default();
+        let angle = |from: &Place, to: &Place| {
+            let light_time = LightTime::Geometric { geometry: geometry.clone(), from: from.clone(), to: to.clone() };
+            Signal { contacts: &[], light_time: &light_time, rules: Some(&rules), end: s(1) }.sun_angle_deg(s(0))
+        };
+        let (down, up) = (angle(&mars, &earth), angle(&earth, &mars));
+        let at_mars = geometry.sight(&earth, &mars, &rules, s(0)).unwrap().receiver.sun_angle_deg.unwrap();
+        // Two months before opposition: far from the Sun here, and within an angle of 41 deg of it there.
+        assert!((down - up).abs() < 0.05, "{down} {up}");
+        assert!(down > 100.0 && at_mars < 41.0, "{down} {at_mars}");
+    }
+
+    #[test]
+    fn a_value_holds_within_intervals_alone() {
+        let interval = |start, end| Interval { start: s(start), end: s(end) };
+        let series = within(&[interval(1, 2), interval(2, 3), interval(5, 6)], -4.0).unwrap();
+        let at = |nanos| series.at(Instant::from_nanos(nanos));
+        let second = 1_000_000_000;
+        for inside in [second, 3 * second / 2, 2 * second, 3 * second, 5 * second, 6 * second] {
+            assert_eq!(at(inside), -4.0, "{inside}");
+        }
+        for outside in [0, second - 1, 3 * second + 1, 4 * second, 5 * second - 1, 6 * second + 1, 9 * second] {
+            assert_eq!(at(outside), -300.0, "{outside}");
+        }
+        assert!(within(&[], -4.0).is_err());
+    }
+}

@@ -208,7 +208,7 @@ pub enum Path {
 pub enum Distance {
     /// This one-way light time.
     LightTime(Duration),
-    /// What a table of ranges says.
+    /// What a table of ranges says. Outside of what it covers the link is closed.
     Table(RangeTable),
 }
 

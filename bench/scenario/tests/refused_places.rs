@@ -224,7 +224,8 @@ fn a_table_that_ends_too_early_is_warned_of() {
     // The contacts last until 3 h.
     let short = format!("range_table: ^{}", folder.file("short.csv", "0,300000\n10799,300001\n"));
     let late = format!("range_table: ^{}", folder.file("late.csv", "601,300000\n10800,300001\n"));
-    let words = ["not all of the time that the link carries", "add lines to the table"];
+    let words =
+        ["not all of the time that the link carries", "outside of it the link is closed", "add lines to the table"];
     warn(&[
         No(LIGHT_TIME, &short, &[&words[..], &["from 00:00:00.000 to 02:59:59.000"]].concat()),
         No(LIGHT_TIME, &late, &[&words[..], &["from 00:10:01.000 to 03:00:00.000"]].concat()),

@@ -258,7 +258,8 @@ fn beyond_the_table(path: &Path, position: Position, run: Run, notes: &mut Notes
     if contacts.iter().any(|contact| contact.0 < end_of_run && outside(contact)) {
         let message =
             format!("this table goes from {first} to {last}, which is not all of the time that the link carries");
-        notes.warning(position, message, "add lines to the table, or give the link `contacts` within it");
+        let help = "outside of it the link is closed: add lines to the table, or give the link `contacts` within it";
+        notes.warning(position, message, help);
     }
 }
 

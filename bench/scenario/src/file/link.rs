@@ -31,7 +31,7 @@ pub(crate) struct LinkEntry {
     /// A constant one-way light time, as in `10 min`.
     pub light_time: Option<Text<Duration>>,
     /// A file with lines of seconds since the epoch and distance in km, as `600,384400`, from which the light time follows; its
-    /// path is relative to the folder of the scenario.
+    /// path is relative to the folder of the scenario. Outside of what the table covers the link is closed.
     pub range_table: Option<At<String>>,
     /// With `light_time` or `range_table`: when the link carries. Default `always`.
     pub contacts: Option<At<ContactsEntry>>,
