@@ -175,10 +175,40 @@ fn a_mistake_is_told_with_its_line() {
     refused(&[&ion("nan.ionrc", "a contact +0 +3600 2 3 125000\na contact +0 +NaN 2 3 1\n")], &["line 2"]);
     refused(&[&ion("year.ionrc", "a contact 9999/13/40-00:00:00 +3600 2 3 1\n")], &["line 1"]);
     refused(&[&ion("broken.json", "{\"contacts\":[\n{\"contact\":")], &["broken.json", "line 2"]);
+    #[cfg(not(feature = "spice"))]
+    refused(
+        &["convert", &fixture("golden/geometry/orbiters.bsp").display().to_string(), "--to", "ion", "--site", "a=0,0"],
+        &["orbiters.bsp", "--features spice"],
+    );
     refused(&["convert", &mars(), "--to", "cbor"], &["no format of contact plans", "hardy"]);
     refused(&["convert", &mars(), "--to", "hardy"], &["the format tells contacts of one node"]);
     refused(&["convert", &mars(), "--to", "ion", "--output", "/not/there/plan"], &["cannot write /not/there/plan"]);
     refused(&[], &["SCENARIO"]);
+}
+
+#[cfg(feature = "spice")]
+#[test]
+fn a_spacecraft_in_a_kernel_becomes_a_plan_with_a_site() {
+    let kernel = fixture("golden/geometry/orbiters.bsp").display().to_string();
+    let (code, stdout, stderr) = plan(&[
+        "convert",
+        &kernel,
+        "--to",
+        "farlink",
+        "--epoch",
+        "2027-03-01T00:00:00Z",
+        "--for",
+        "1d",
+        "--rate",
+        "2Mbit/s",
+        "--site",
+        "ipn:30.0=35.4,-116.9,1km",
+        "--elevation-mask",
+        "10deg",
+    ]);
+    assert_eq!(code, 0, "{stderr}");
+    let native: Value = serde_json::from_str(&stdout).unwrap();
+    assert!(!native["contacts"].as_array().unwrap().is_empty(), "{stdout}");
 }
 
 /// A scenario that sends nothing can be planned, and says so when it is to be run.

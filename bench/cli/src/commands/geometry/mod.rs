@@ -112,7 +112,10 @@ fn lines(arguments: &GeometryArguments) -> Result<(), Failure> {
     };
     let rules = rules(arguments, scenario, &from, &to)?;
     let instants = instants(arguments, epoch)?;
-    let geometry = Geometry::new(epoch);
+    let geometry = match scenario {
+        Some(scenario) => farlink_run::geometry(scenario).map_err(|error| error.to_string())?,
+        None => Geometry::new(epoch),
+    };
     let shown: Vec<bool> =
         COLUMNS.iter().map(|c| arguments.format != TableFormat::Table || has(c.name, &from, &to)).collect();
     let columns = only(&COLUMNS, &shown);

@@ -15,7 +15,7 @@ use crate::Ending;
 #[derive(Debug, Args)]
 #[command(
     after_help = "Formats: ion (ionadmin commands), hdtn (JSON), hardy (TVR), tvg-util (dtn-tvg-util JSON), farlink (JSON, loses \
-    nothing). Scenarios, OEM, TLE and OMM files can be read, too; the last three need `--site`s.\n\nExamples:\n  \
+    nothing). Scenarios, OEM, TLE, OMM and SPK files can be read, too; all but scenarios need `--site`s.\n\nExamples:\n  \
     farlink plan convert fixtures/scenarios/mars-relay.yaml --to ion > mars.ionrc\n  \
     farlink plan convert plan.ionrc --from ion --to hdtn --output plan.json\n  \
     farlink plan convert iss.tle --name 'ISS (ZARYA)=ipn:20.0' --site ipn:30.0=67.9,21.1,0.4km \\\n      \

@@ -17,7 +17,7 @@ use crate::{Ending, bench_failed};
 /// What must be told to read some formats.
 #[derive(Debug, Args)]
 pub struct Reading {
-    /// The format of the input, if its name and content do not tell: scenario, ion, hdtn, hardy, tvg-util, farlink, oem, tle, omm.
+    /// The format of the input, if its name and content do not tell: scenario, ion, hdtn, hardy, tvg-util, farlink, oem, tle, omm, spk.
     #[arg(long, value_name = "FORMAT")]
     pub from: Option<Source>,
     /// What second 0 of a plan with relative times is, and the start of a plan from trajectories.
@@ -48,6 +48,7 @@ pub enum Trajectory {
     Oem,
     Tle,
     Omm,
+    Spk,
 }
 
 impl std::str::FromStr for Source {
@@ -58,8 +59,9 @@ impl std::str::FromStr for Source {
             "oem" => Source::Trajectory(Trajectory::Oem),
             "tle" => Source::Trajectory(Trajectory::Tle),
             "omm" => Source::Trajectory(Trajectory::Omm),
+            "spk" => Source::Trajectory(Trajectory::Spk),
             other => Source::Plan(other.parse().map_err(|error: formats::UnknownFormat| {
-                format!("{error}; and to read from, scenario, oem, tle, omm")
+                format!("{error}; and to read from, scenario, oem, tle, omm, spk")
             })?),
         })
     }
@@ -101,11 +103,12 @@ pub fn source(path: &Path, bytes: &[u8], reading: &Reading) -> Result<Source, Fa
         Some("oem") => Some(Source::Trajectory(Trajectory::Oem)),
         Some("tle") => Some(Source::Trajectory(Trajectory::Tle)),
         Some("omm") => Some(Source::Trajectory(Trajectory::Omm)),
+        Some("bsp") => Some(Source::Trajectory(Trajectory::Spk)),
         _ => None,
     };
     let guessed = named.or_else(|| Format::guess(bytes).map(Source::Plan));
     guessed.ok_or_else(|| {
-        let formats = "scenario, ion, hdtn, hardy, tvg-util, farlink, oem, tle or omm";
+        let formats = "scenario, ion, hdtn, hardy, tvg-util, farlink, oem, tle, omm or spk";
         Failure::Message(format!(
             "{}: neither name nor content tells what this is: add `--from` with {formats}",
             path.display()

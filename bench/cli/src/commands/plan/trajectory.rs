@@ -164,6 +164,29 @@ fn objects(kind: Trajectory, bytes: &[u8]) -> Result<Vec<(String, Place)>, Strin
             Ok(tables.into_iter().map(|table| (table.name().to_owned(), Place::Table(table))).collect())
         }
         Trajectory::Tle => Satellite::all_from_tle(bytes).map(satellites).map_err(|error| told(&error)),
+        Trajectory::Spk => spacecraft(bytes),
         Trajectory::Omm => Satellite::all_from_omm(bytes).map(satellites).map_err(|error| told(&error)),
     }
+}
+
+/// The spacecraft in an SPK file, by their NAIF numbers, which are below zero.
+#[cfg(feature = "spice")]
+fn spacecraft(bytes: &[u8]) -> Result<Vec<(String, Place)>, String> {
+    use std::sync::Arc;
+
+    use farlink_channel_models::{KernelPath, Kernels};
+
+    let kernels = Arc::new(Kernels::new([("the file", bytes.to_vec())]).map_err(|error| error.to_string())?);
+    let targets: Vec<i32> = kernels.targets().filter(|target| *target < 0).collect();
+    let place = |target: i32| {
+        let path = KernelPath::new(kernels.clone(), target).map_err(|error| error.to_string())?;
+        Ok((target.to_string(), Place::Kernel(path)))
+    };
+    targets.into_iter().map(place).collect()
+}
+
+#[cfg(not(feature = "spice"))]
+fn spacecraft(_: &[u8]) -> Result<Vec<(String, Place)>, String> {
+    Err("this build reads no SPICE kernels: build with `--features spice`, or convert the trajectory to an OEM"
+        .to_owned())
 }
