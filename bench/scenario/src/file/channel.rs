@@ -40,7 +40,7 @@ pub(crate) type RateEntry = Mixed<RateOrNone, RateStepEntry, FollowingEntry>;
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RateStepEntry {
-    /// From when on: since the epoch, as in `600 s`, or in UTC.
+    /// From when on: since the epoch, as in `600 s`, or in UTC. The first step is at the epoch or before it.
     #[schemars(required)]
     pub at: Option<Text<When>>,
     /// The rate from there on, or `none`.
