@@ -119,7 +119,8 @@ pub(crate) struct CodingEntry {
 }
 
 /// Amplitude scintillation by the solar corona. Its depth is given, or follows from the angle between the Sun and the other end
-/// in the sky of the end on the Earth, or of the receiver if no end or both are there.
+/// in the sky of the end on the Earth, or of the receiver if no end or both are there. What is on this side of the Sun
+/// is not seen through the corona.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ScintillationEntry {
