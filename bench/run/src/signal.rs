@@ -159,24 +159,25 @@ impl Signal<'_> {
     }
 
     /// The angle between the Sun and the other end in the sky of the end on the Earth, for which the law of the index is made;
-    /// of the receiver if no end or both are there. Opposite to the Sun at an instant for which an end has no position, when
-    /// nothing is sent.
+    /// of the receiver if no end or both are there. If the other end is on this side of the Sun, the ray ends before it comes
+    /// as near to it as that angle says: then it is the angle of a ray that passes as near as the other end is. Opposite to the
+    /// Sun at an instant for which an end has no position, when nothing is sent.
     fn sun_angle_deg(&self, at: Instant) -> f64 {
         const FAR_FROM_THE_SUN_DEG: f64 = 180.0;
-        match (self.light_time, self.rules) {
-            (LightTime::Geometric { geometry, from, to }, Some(rules)) => {
-                let sight = geometry.sight(from, to, rules, at).ok();
-                sight.and_then(|sight| {
-                    if on_the_earth(from) && !on_the_earth(to) {
-                        sight.transmitter.sun_angle_deg
-                    } else {
-                        sight.receiver.sun_angle_deg
-                    }
-                })
+        let (LightTime::Geometric { geometry, from, to }, Some(rules)) = (self.light_time, self.rules) else {
+            unreachable!("the scenario's check lets only links that follow geometry ask for the Sun")
+        };
+        let Ok(sight) = geometry.sight(from, to, rules, at) else { return FAR_FROM_THE_SUN_DEG };
+        let ends = [sight.transmitter.sun_angle_deg, sight.receiver.sun_angle_deg];
+        let upwards = on_the_earth(from) && !on_the_earth(to);
+        match if upwards { ends } else { [ends[1], ends[0]] } {
+            [Some(here), Some(there)] if there > 90.0 => {
+                // The law of sines gives the distance of the other end from the Sun over that of this one.
+                (here.to_radians().sin() / there.to_radians().sin()).min(1.0).asin().to_degrees()
             }
-            _ => unreachable!("the scenario's check lets only links that follow geometry ask for the Sun"),
+            [Some(here), _] => here,
+            [None, _] => FAR_FROM_THE_SUN_DEG,
         }
-        .unwrap_or(FAR_FROM_THE_SUN_DEG)
     }
 }
 
@@ -231,6 +232,19 @@ mod tests {
         // Two months before opposition: far from the Sun here, and within an angle of 41 deg of it there.
         assert!((down - up).abs() < 0.05, "{down} {up}");
         assert!(down > 100.0 && at_mars < 41.0, "{down} {at_mars}");
+    }
+
+    #[test]
+    fn what_is_on_this_side_of_the_sun_is_not_seen_through_the_corona() {
+        // Half a day before the new moon of 9 December 2026.
+        let geometry = Arc::new(Geometry::new("2026-12-08T12:00:00 UTC".parse().unwrap()));
+        let [earth, moon] = [Body::Earth, Body::Moon].map(Place::Center);
+        let rules = Visibility::default();
+        let in_the_sky = geometry.sight(&moon, &earth, &rules, s(0)).unwrap().receiver.sun_angle_deg.unwrap();
+        let light_time = LightTime::Geometric { geometry, from: moon, to: earth };
+        let angle =
+            Signal { contacts: &[], light_time: &light_time, rules: Some(&rules), end: s(1) }.sun_angle_deg(s(0));
+        assert!(in_the_sky < 10.0 && angle > 60.0, "{in_the_sky} {angle}");
     }
 
     #[test]

@@ -35,6 +35,13 @@ fn rates_that_step() {
     rate("[{ at: 9 s, rate: 5 bit/s }, { at: 10 s, rate: none }, ^{ at: 1 s, rate: 6 bit/s }]", &["the 00:00:10.000"]);
     rate("[{ at: ^2026-13-15T00:00:00Z, rate: 5 bit/s }]", &["the calendar has no such time"]);
     rate("^non", &["`non`"]);
+    rate(
+        "[^{ at: 1 ns, rate: 5 bit/s }, { at: 9 s, rate: 6 bit/s }]",
+        &["nothing says what the rate is before this step", "begin the list with `{ at: 0 s, rate: none }`"],
+    );
+    // What holds at the epoch may have begun before.
+    read(&edited(RATE, "rate: [{ at: 2026-12-14T00:00:00Z, rate: 5 bit/s }]"))
+        .unwrap_or_else(|error| panic!("{error}"));
 }
 
 #[test]

@@ -87,7 +87,14 @@ fn steps_of(steps: &[At<RateStepEntry>], position: Position, run: Run, notes: &m
         let rate = notes.need_read(&step.rate, *position, "rate: 256 kbit/s");
         read.push((|| Some((at?.instant(run.epoch?), rate?.0)))());
     }
-    match Rate::steps(read.into_iter().collect::<Option<_>>()?) {
+    let read = read.into_iter().collect::<Option<Vec<_>>>()?;
+    let first = read.first().map(|(at, _)| *at);
+    match Rate::steps(read) {
+        Ok(_) if first.is_some_and(|at| at > Instant::ZERO) => {
+            let help = "begin the list with `{ at: 0 s, rate: none }`, or with the rate that holds from the epoch on";
+            notes.error(steps[0].position, "nothing says what the rate is before this step", help);
+            None
+        }
         Ok(rate) => {
             if rate.at(Instant::ZERO).is_none() && rate.changes().iter().all(|(_, rate)| rate.is_none()) {
                 notes.warning(

@@ -40,7 +40,7 @@ pub(crate) type RateEntry = Mixed<RateOrNone, RateStepEntry, FollowingEntry>;
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RateStepEntry {
-    /// From when on: since the epoch, as in `600 s`, or in UTC.
+    /// From when on: since the epoch, as in `600 s`, or in UTC. The first step is at the epoch or before it.
     #[schemars(required)]
     pub at: Option<Text<When>>,
     /// The rate from there on, or `none`.
@@ -119,7 +119,8 @@ pub(crate) struct CodingEntry {
 }
 
 /// Amplitude scintillation by the solar corona. Its depth is given, or follows from the angle between the Sun and the other end
-/// in the sky of the end on the Earth, or of the receiver if no end or both are there.
+/// in the sky of the end on the Earth, or of the receiver if no end or both are there. What is on this side of the Sun
+/// is not seen through the corona.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ScintillationEntry {
