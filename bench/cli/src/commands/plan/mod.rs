@@ -42,7 +42,7 @@ pub struct PlanArguments {
 #[derive(Debug, Subcommand)]
 enum PlanCommand {
     Convert(Box<convert::ConvertArguments>),
-    Timers(timers::TimersArguments),
+    Timers(Box<timers::TimersArguments>),
 }
 
 pub fn plan(arguments: &PlanArguments) -> Ending {

@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 use std::num::NonZeroUsize;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::thread;
 
@@ -11,7 +11,7 @@ use farlink_channel_models::{Body, EphemerisTable, Geometry, Pair, Place, Satell
 use farlink_contact_plan::{Contact, ContactPlan, LightTime, NodeId, Rate, Steps};
 use farlink_units::{Angle, BitRate, Duration, Instant, Length};
 
-use super::input::{Failure, Reading, Trajectory};
+use super::input::{self, Failure, Reading, Trajectory};
 
 /// How far the light time of a plan may be from that of the geometry: 3 km of way.
 const TOLERANCE: Duration = Duration::from_nanos(10_000);
@@ -33,6 +33,9 @@ pub struct Sites {
     /// The rate back; by default the same.
     #[arg(long, value_name = "RATE")]
     return_rate: Option<BitRate>,
+    /// Further SPICE kernels for a spacecraft in an SPK file, as the ephemeris of the planet that it circles.
+    #[arg(long = "kernel", value_name = "FILE")]
+    kernels: Vec<PathBuf>,
     /// How high above the horizon of a site an object must stand.
     #[arg(long, value_name = "ANGLE", default_value = "0deg", allow_hyphen_values = true)]
     elevation_mask: Angle,
@@ -98,7 +101,9 @@ pub fn plan(
     reading: &Reading,
     sites: &Sites,
 ) -> Result<ContactPlan, Failure> {
-    let objects = objects(kind, bytes).map_err(|error| format!("{}: {error}", path.display()))?;
+    let kernels = sites.kernels.iter().map(|path| Ok((path.display().to_string(), input::bytes(path)?)));
+    let kernels = kernels.collect::<Result<Vec<_>, Failure>>()?;
+    let objects = objects(kind, bytes, kernels).map_err(|error| format!("{}: {error}", path.display()))?;
     if sites.sites.is_empty() {
         return Err("nobody sees the trajectory: add `--site ipn:30.0=67.9,21.1,0.4km`".to_owned().into());
     }
@@ -152,8 +157,11 @@ pub fn plan(
     Ok(plan)
 }
 
+/// A file by its name.
+type NamedFile = (String, Vec<u8>);
+
 /// The objects that a file places, by the names that it gives them.
-fn objects(kind: Trajectory, bytes: &[u8]) -> Result<Vec<(String, Place)>, String> {
+fn objects(kind: Trajectory, bytes: &[u8], kernels: Vec<NamedFile>) -> Result<Vec<(String, Place)>, String> {
     let told = |error: &dyn Display| error.to_string();
     let satellites = |all: Vec<Satellite>| {
         all.into_iter().map(|satellite| (satellite.name().to_owned(), Place::Satellite(satellite))).collect()
@@ -164,29 +172,34 @@ fn objects(kind: Trajectory, bytes: &[u8]) -> Result<Vec<(String, Place)>, Strin
             Ok(tables.into_iter().map(|table| (table.name().to_owned(), Place::Table(table))).collect())
         }
         Trajectory::Tle => Satellite::all_from_tle(bytes).map(satellites).map_err(|error| told(&error)),
-        Trajectory::Spk => spacecraft(bytes),
+        Trajectory::Spk => spacecraft(bytes, kernels),
         Trajectory::Omm => Satellite::all_from_omm(bytes).map(satellites).map_err(|error| told(&error)),
     }
 }
 
 /// The spacecraft in an SPK file, by their NAIF numbers, which are below zero.
 #[cfg(feature = "spice")]
-fn spacecraft(bytes: &[u8]) -> Result<Vec<(String, Place)>, String> {
+fn spacecraft(bytes: &[u8], kernels: Vec<NamedFile>) -> Result<Vec<(String, Place)>, String> {
     use std::sync::Arc;
 
     use farlink_channel_models::{KernelPath, Kernels};
 
-    let kernels = Arc::new(Kernels::new([("the file", bytes.to_vec())]).map_err(|error| error.to_string())?);
+    let files = kernels.into_iter().chain([("this file".to_owned(), bytes.to_vec())]);
+    let kernels = Arc::new(Kernels::new(files).map_err(|error| error.to_string())?);
     let targets: Vec<i32> = kernels.targets().filter(|target| *target < 0).collect();
     let place = |target: i32| {
         let path = KernelPath::new(kernels.clone(), target).map_err(|error| error.to_string())?;
         Ok((target.to_string(), Place::Kernel(path)))
     };
+    if targets.is_empty() {
+        let help = "add the ephemeris of the planet that it circles with `--kernel de440.bsp`";
+        return Err(format!("no spacecraft has a place in it: {help}"));
+    }
     targets.into_iter().map(place).collect()
 }
 
 #[cfg(not(feature = "spice"))]
-fn spacecraft(_: &[u8]) -> Result<Vec<(String, Place)>, String> {
+fn spacecraft(_: &[u8], _: Vec<NamedFile>) -> Result<Vec<(String, Place)>, String> {
     Err("this build reads no SPICE kernels: build with `--features spice`, or convert the trajectory to an OEM"
         .to_owned())
 }
