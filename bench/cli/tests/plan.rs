@@ -166,6 +166,36 @@ fn timers_are_derived_for_each_stack() {
 }
 
 #[test]
+fn a_link_budget_is_shown_term_by_term_along_each_pass() {
+    let scenario = fixture("scenarios/leo-pass.yaml").display().to_string();
+    let channel = ["--from", "space-station", "--to", "ground"];
+    let with = |more: &[&'static str]| plan(&[&["budget", scenario.as_str()][..], &channel[..], more].concat());
+    let (code, stdout, stderr) = with(&["--every", "1min", "--format", "json"]);
+    assert_eq!((code, stderr.as_str()), (0, ""));
+    let budgets: Value = serde_json::from_str(&stdout).unwrap();
+    let budgets = budgets.as_array().unwrap();
+    // Two passes of four and nine minutes.
+    assert!((14..=20).contains(&budgets.len()), "{}", budgets.len());
+    for budget in budgets {
+        let value = |name: &str| budget[name].as_f64().unwrap_or_else(|| panic!("{name} in {budget}"));
+        // Free space from range and frequency, and the sums from their terms.
+        let free = -20.0 * (4.0 * std::f64::consts::PI * value("range [km]") * 1e3 * 2.25e9 / 299_792_458.0).log10();
+        assert!((value("free space [dB]") - free).abs() < 0.001, "{budget}");
+        assert!((value("EIRP [dBW]") - (-3.0103 - 1.5)).abs() < 0.001, "{budget}");
+        let margin = value("Eb/N0 at the decoder [dB]") + value("required Eb/N0 [dB]");
+        assert!((value("margin [dB]") - margin).abs() < 0.001 && margin > 2.99, "the rate keeps 3 dB: {budget}");
+    }
+    let (_, text, _) = with(&[]);
+    assert!(text.contains("= margin") && text.contains("+ rain") == text.contains("rain"), "{text}");
+    let (_, csv, _) = with(&["--format", "csv"]);
+    assert!(csv.starts_with("utc,") && csv.lines().count() == 11, "{csv}");
+    refused(&["budget", &scenario, "--from", "ground", "--to", "space-station"], &["has no radio", "radio:"]);
+    refused(&["budget", &scenario, "--from", "ground", "--to", "moon"], &["no node `moon`", "space-station"]);
+    refused(&["budget", &mars(), "--from", "lander", "--to", "station"], &["no link leads from `lander` to `station`"]);
+    refused(&[&["budget", scenario.as_str()][..], &channel[..], &["--every", "0s"]].concat(), &["`--every` is 0 s"]);
+}
+
+#[test]
 fn a_mistake_is_told_with_its_line() {
     let temp = tempfile::tempdir().unwrap();
     let ion = |name: &str, text: &str| written(temp.path(), name, text);

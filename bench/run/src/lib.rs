@@ -6,6 +6,7 @@
 //! 2. [`RunFolder::create`] makes the folder, with results that say "inconclusive" until there are better ones.
 //! 3. [`Prepared::run`] drives the bench and writes the recording, the capture and what is delivered as they come about.
 
+mod budget;
 mod contact_plan;
 mod folder;
 mod geometry;
@@ -15,6 +16,7 @@ mod run;
 mod signal;
 mod verdicts;
 
+pub use budget::{BudgetAt, LinkBudgetError, link_budget};
 pub use contact_plan::contact_plan;
 pub use folder::{FolderError, RunFolder};
 pub use geometry::{GeometryError, geometry};

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use farlink_channel_models::errors::ErrorModel;
-use farlink_channel_models::{Geometry, Interval, LightTime, Rate};
+use farlink_channel_models::{Geometry, Interval, LightTime, Rate, Visibility};
 use farlink_engine::schedule::{Schedule, Window};
 use farlink_scenario::{Channel, Distance, Path, RateSource, Scenario};
 use farlink_units::{Duration, Instant};
@@ -105,7 +105,18 @@ pub(crate) fn plan(scenario: &Scenario) -> Result<Vec<ChannelPlan>, SignalError>
     planned.into_iter().map(|(_, plan)| plan).collect()
 }
 
-fn plan_channel(
+/// What a ray of the channel must meet, where its path follows geometry.
+pub(crate) fn rules_of(scenario: &Scenario, link: usize, channel: &Channel) -> Option<Visibility> {
+    let link = &scenario.links[link];
+    match &link.path {
+        Path::Fixed { .. } => None,
+        // The rules are those of the forward channel.
+        Path::Geometry(rules) if channel.from == link.forward.from => Some(rules.clone()),
+        Path::Geometry(rules) => Some(rules.reversed()),
+    }
+}
+
+pub(crate) fn plan_channel(
     scenario: &Scenario,
     link: usize,
     channel: &Channel,
@@ -113,7 +124,8 @@ fn plan_channel(
     end: Instant,
 ) -> Result<ChannelPlan, SignalError> {
     let path = &scenario.links[link].path;
-    let (contacts, light_time, rules) = match path {
+    let rules = rules_of(scenario, link, channel);
+    let (contacts, light_time) = match path {
         Path::Fixed { distance, contacts } => {
             let (light_time, (first, last)) = match distance {
                 Distance::LightTime(light_time) => {
@@ -124,17 +136,14 @@ fn plan_channel(
             };
             let contacts =
                 contacts.iter().map(|(start, end)| Interval { start: first.max(*start), end: last.min(*end) });
-            (contacts.filter(|contact| contact.start < contact.end).collect(), light_time, None)
+            (contacts.filter(|contact| contact.start < contact.end).collect(), light_time)
         }
-        Path::Geometry(rules) => {
+        Path::Geometry(_) => {
             let at = |node: usize| scenario.nodes[node].place.clone();
-            // The rules are those of the forward channel.
-            let backwards = channel.from != scenario.links[link].forward.from;
-            let rules = if backwards { rules.reversed() } else { rules.clone() };
-            match (at(channel.from), at(channel.to)) {
-                (Some(from), Some(to)) => {
-                    let contacts = geometry.contacts(&from, &to, &rules, Instant::ZERO, end);
-                    (contacts, LightTime::Geometric { geometry, from, to }, Some(rules))
+            match (at(channel.from), at(channel.to), &rules) {
+                (Some(from), Some(to), Some(rules)) => {
+                    let contacts = geometry.contacts(&from, &to, rules, Instant::ZERO, end);
+                    (contacts, LightTime::Geometric { geometry, from, to })
                 }
                 // The scenario's check lets no such link through.
                 _ => unreachable!("a link that follows geometry has a place at both ends"),

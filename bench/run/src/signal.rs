@@ -144,7 +144,7 @@ impl Signal<'_> {
 
     /// Range and elevation: at the end that is a site; of two, at the one on the Earth, whose air it passes, or else at the
     /// receiver. Straight up if neither is, when no table goes by it.
-    fn look(&self, at: Instant) -> Look {
+    pub(crate) fn look(&self, at: Instant) -> Look {
         let range_km = self.light_time.at(at).as_secs_f64() * SPEED_OF_LIGHT_KM_S;
         let elevation = match (self.light_time, self.rules) {
             (LightTime::Geometric { geometry, from, to }, Some(rules)) => {

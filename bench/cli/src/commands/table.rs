@@ -1,5 +1,7 @@
 //! Lines of figures, printed as they come: for people, as CSV, as JSON.
 
+use std::borrow::Cow;
+
 use clap::ValueEnum;
 use serde_json::{Map, Number, Value};
 
@@ -16,9 +18,9 @@ pub enum TableFormat {
 }
 
 /// A column: its name, which tells the unit, and how wide it is in a table.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Column {
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
     pub width: usize,
 }
 
@@ -60,7 +62,7 @@ pub struct Printer<'a> {
 
 impl<'a> Printer<'a> {
     pub fn start(format: TableFormat, columns: &'a [Column]) -> Self {
-        let names = columns.iter().map(|column| column.name);
+        let names = columns.iter().map(|column| &*column.name);
         match format {
             TableFormat::Table => {
                 let names = columns.iter().map(|c| format!("{:>1$}", c.name, c.width));
@@ -81,7 +83,7 @@ impl<'a> Printer<'a> {
             }
             TableFormat::Csv => say!("{}", cells.iter().map(|cell| cell.text("")).collect::<Vec<_>>().join(",")),
             TableFormat::Json => {
-                let named = self.columns.iter().zip(cells).map(|(c, cell)| (c.name.to_owned(), cell.json()));
+                let named = self.columns.iter().zip(cells).map(|(c, cell)| (c.name.to_string(), cell.json()));
                 let object = Value::Object(named.collect::<Map<_, _>>());
                 // The comma belongs to the line before, which is printed already.
                 say!("{}{object}", if self.lines > 0 { "," } else { "" });

@@ -2,6 +2,7 @@
 
 mod ends;
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -53,21 +54,25 @@ pub struct GeometryArguments {
     format: TableFormat,
 }
 
+const fn column(name: &'static str, width: usize) -> Column {
+    Column { name: Cow::Borrowed(name), width }
+}
+
 const COLUMNS: [Column; 14] = [
-    Column { name: "utc", width: 24 },
-    Column { name: "range_km", width: 17 },
-    Column { name: "light_time_s", width: 16 },
-    Column { name: "range_rate_km_s", width: 15 },
-    Column { name: "doppler_hz", width: 14 },
-    Column { name: "from_elevation_deg", width: 18 },
-    Column { name: "from_azimuth_deg", width: 16 },
-    Column { name: "to_elevation_deg", width: 16 },
-    Column { name: "to_azimuth_deg", width: 14 },
-    Column { name: "from_sun_angle_deg", width: 18 },
-    Column { name: "to_sun_angle_deg", width: 16 },
-    Column { name: "from_sunlit", width: 11 },
-    Column { name: "to_sunlit", width: 9 },
-    Column { name: "visible", width: 30 },
+    column("utc", 24),
+    column("range_km", 17),
+    column("light_time_s", 16),
+    column("range_rate_km_s", 15),
+    column("doppler_hz", 14),
+    column("from_elevation_deg", 18),
+    column("from_azimuth_deg", 16),
+    column("to_elevation_deg", 16),
+    column("to_azimuth_deg", 14),
+    column("from_sun_angle_deg", 18),
+    column("to_sun_angle_deg", 16),
+    column("from_sunlit", 11),
+    column("to_sunlit", 9),
+    column("visible", 30),
 ];
 
 pub fn geometry(arguments: &GeometryArguments) -> Ending {
@@ -117,7 +122,7 @@ fn lines(arguments: &GeometryArguments) -> Result<(), Failure> {
         None => Geometry::new(epoch),
     };
     let shown: Vec<bool> =
-        COLUMNS.iter().map(|c| arguments.format != TableFormat::Table || has(c.name, &from, &to)).collect();
+        COLUMNS.iter().map(|c| arguments.format != TableFormat::Table || has(&c.name, &from, &to)).collect();
     let columns = only(&COLUMNS, &shown);
     let mut printer = Printer::start(arguments.format, &columns);
     for at in instants {
@@ -193,7 +198,8 @@ fn rules(
     Ok(rules)
 }
 
-fn utc(epoch: Epoch, at: Instant) -> Cell {
+/// A calendar time to the millisecond.
+pub fn utc(epoch: Epoch, at: Instant) -> Cell {
     let utc = Epoch::from_tai_duration(
         epoch.to_tai_duration() + hifitime::Duration::from_total_nanoseconds(at.as_nanos().into()),
     );

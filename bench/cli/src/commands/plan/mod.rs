@@ -1,5 +1,6 @@
 //! `farlink plan`
 
+mod budget;
 mod convert;
 mod input;
 mod timers;
@@ -19,7 +20,7 @@ use crate::Ending;
 /// How wide a plan is printed where the output is no terminal.
 const WIDTH: usize = 140;
 
-/// Compute the contact plan of a scenario, convert plans between formats, derive timers from one.
+/// Compute the contact plan of a scenario, convert plans between formats, derive timers and link budgets.
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 #[command(after_help = "Examples:\n  \
@@ -43,12 +44,14 @@ pub struct PlanArguments {
 enum PlanCommand {
     Convert(Box<convert::ConvertArguments>),
     Timers(Box<timers::TimersArguments>),
+    Budget(budget::BudgetArguments),
 }
 
 pub fn plan(arguments: &PlanArguments) -> Ending {
     let done = match (&arguments.command, &arguments.source) {
         (Some(PlanCommand::Convert(arguments)), _) => convert::convert(arguments),
         (Some(PlanCommand::Timers(arguments)), _) => timers::timers(arguments),
+        (Some(PlanCommand::Budget(arguments)), _) => budget::budget(arguments),
         (None, Some(source)) => show(source, &arguments.reading, arguments.format),
         (None, None) => unreachable!("a scenario is required where there is no subcommand"),
     };
