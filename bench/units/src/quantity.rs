@@ -18,7 +18,7 @@ use crate::Duration;
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum QuantityError {
     /// A number without a unit.
-    #[error("`{text}` has no unit: write a {kind} as in `{example}` (units: {units})")]
+    #[error("`{text}` has no unit: write {} as in `{example}` (units: {units})", a(kind))]
     MissingUnit {
         /// What was written.
         text: String,
@@ -30,7 +30,7 @@ pub enum QuantityError {
         units: String,
     },
     /// A unit that does not belong to this kind of quantity.
-    #[error("`{unit}` is not a unit of a {kind}: write it as in `{example}` (units: {units})")]
+    #[error("`{unit}` is not a unit of {}: write it as in `{example}` (units: {units})", a(kind))]
     UnknownUnit {
         /// The unit that was written.
         unit: String,
@@ -42,7 +42,7 @@ pub enum QuantityError {
         units: String,
     },
     /// No number where one must stand.
-    #[error("`{text}` is not a {kind}: write a number and a unit, as in `{example}`")]
+    #[error("`{text}` is not {}: write a number and a unit, as in `{example}`", a(kind))]
     NotANumber {
         /// What was written.
         text: String,
@@ -52,7 +52,7 @@ pub enum QuantityError {
         example: &'static str,
     },
     /// A value that this quantity cannot have.
-    #[error("`{text}` is out of range: a {kind} is {range}")]
+    #[error("`{text}` is out of range: {} is {range}", a(kind))]
     OutOfRange {
         /// What was written.
         text: String,
@@ -61,6 +61,12 @@ pub enum QuantityError {
         /// The values it can have.
         range: &'static str,
     },
+}
+
+/// `a length`, `an angle`.
+fn a(kind: &str) -> String {
+    let article = if kind.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
+    format!("{article} {kind}")
 }
 
 /// A quantity that is read from text with a unit.

@@ -68,15 +68,27 @@ const WIDE: [Column; 12] = [
     FLIPS,
 ];
 
+/// Causes that most links never have: they get columns once there is something in them.
+const RARE: [Column; 2] = [
+    right("no rate", 7, 0, |row| lost(row, LossCause::NoRate)),
+    right("erased", 6, 0, |row| lost(row, LossCause::Erased)),
+];
+
 /// With the causes of loss in words.
 const NARROW: [Column; 9] =
     [STATE, UNTIL, LIGHT_TIME, RATE, SENT, DELIVERED, left("lost", 13, 0, lost_in_words), IN_FLIGHT, FLIPS];
 
-/// The columns that fit into a width.
-fn columns(width: usize) -> Vec<Column> {
+/// The columns that fit into a width; `rare` if frames were lost by rare causes. No loss goes untold: where a column for each
+/// does not fit, causes are told in words.
+fn columns(width: usize, rare: bool) -> Vec<Column> {
     let total = |columns: &[Column]| columns.iter().map(|column| column.width + 1).sum::<usize>();
-    if total(&WIDE) <= width {
-        return WIDE.into();
+    let mut wide = Vec::from(WIDE);
+    if rare {
+        let before_in_flight = wide.len() - 2;
+        wide.splice(before_in_flight..before_in_flight, RARE);
+    }
+    if total(&wide) <= width {
+        return wide;
     }
     let mut columns = Vec::from(NARROW);
     while total(&columns) > width {
@@ -137,7 +149,10 @@ pub fn draw(frame: &mut Frame, area: Rect, model: &Model, playback: &Playback, c
     }
     let (range, hidden) = visible(model, playback, area.height - 1);
     let names = name_width(model, area.width);
-    let columns = columns(usize::from(area.width).saturating_sub(names + 1));
+    let rare = [LossCause::NoRate, LossCause::Erased];
+    let rare =
+        model.channels().iter().any(|channel| rare.iter().any(|cause| channel.counters.lost.contains_key(cause)));
+    let columns = columns(usize::from(area.width).saturating_sub(names + 1), rare);
 
     let title = if hidden > 0 { format!("Chan. +{hidden} ↕") } else { "Channels".to_owned() };
     let mut heading = vec![Span::styled(format!(" {}", cell(&title, names, false)), HEADING)];

@@ -178,13 +178,16 @@ fn print(reports: &[(&str, DirectionReport)], format: Format) {
     for (name, r) in reports {
         let lost = |cause| r.counters.lost.get(&cause).map_or(0, |t| t.frames);
         let late = |ns: u64| Duration::from_nanos(i64::try_from(ns).unwrap_or(i64::MAX));
+        let rare = [LossCause::NoContact, LossCause::NoRate, LossCause::Erased].into_iter();
+        let rare = rare.filter(|cause| lost(*cause) > 0).map(|cause| format!(" + {} {}", lost(cause), cause.as_str()));
         say!(
-            "{name}: {} frames in = {} delivered + {} lost to bit errors + {} to a full queue + {} of bad length + {} in flight",
+            "{name}: {} frames in = {} delivered + {} lost to bit errors + {} to a full queue + {} of bad length{} + {} in flight",
             r.counters.sent.frames,
             r.counters.delivered.frames,
             lost(LossCause::BitErrors),
             lost(LossCause::QueueFull),
             lost(LossCause::BadLength),
+            rare.collect::<String>(),
             r.in_flight.frames
         );
         if let Some(d) = DelayResult::new(&r.counters.delays) {
