@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use farlink_dashboards::keys::Action;
 use farlink_dashboards::{LiveView, Pace, screen};
-use farlink_record::{ChannelId, ChannelInfo, Event, Header, NodeId, NodeInfo, Stamped, TrafficInfo};
+use farlink_record::{ChannelId, ChannelInfo, Event, Header, LossCause, NodeId, NodeInfo, Stamped, TrafficInfo};
 use farlink_units::Instant;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
@@ -59,6 +59,24 @@ fn the_end_at_120x40() {
     let mut view = played(60.0);
     view.advance(Duration::from_secs(1));
     insta::assert_snapshot!(lines(&view, 120, 40));
+}
+
+/// Frames that are erased or meet a silent channel are as lost as others.
+#[test]
+fn rare_causes_of_loss_are_told_at_every_width() {
+    let mut view = played(60.0);
+    assert!(!lines(&view, 160, 40).contains("erased"), "no column for what did not happen");
+    let last = made_up::events().last().unwrap().at;
+    for (frame, cause) in [(9001, LossCause::Erased), (9002, LossCause::NoRate)] {
+        let channel = ChannelId(0);
+        view.feed(Stamped { at: last, event: Event::FrameSent { channel, frame, bytes: 100, start: last } });
+        view.feed(Stamped { at: last, event: Event::FrameLost { channel, frame, bytes: 100, cause } });
+    }
+    view.advance(Duration::from_secs(1));
+    let wide = lines(&view, 160, 40);
+    assert!(wide.contains("no rate") && wide.contains("erased"), "{wide}");
+    // Where the columns have no room, the causes stand there in words.
+    assert!(!lines(&view, 120, 40).contains("lost: no contact"));
 }
 
 #[test]
