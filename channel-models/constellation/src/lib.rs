@@ -26,7 +26,7 @@
 //! // By index to an orbit, and from there to all that channel-models knows.
 //! let place = Place::Orbit(shell.orbit(Slot { plane: 71, satellite: 21 })?);
 //! let geometry = Geometry::new(Epoch::from_gregorian_utc_at_midnight(2026, 12, 15));
-//! let to_earth = geometry.light_time(&place, &Place::Center(Body::Earth), Instant::ZERO);
+//! let to_earth = geometry.light_time(&place, &Place::Center(Body::Earth), Instant::ZERO)?;
 //! assert_eq!(to_earth.as_millis(), 23);
 //!
 //! // Two links for each of 1,584 satellites: in the plane, and to the plane on the right.
