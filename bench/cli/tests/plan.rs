@@ -186,9 +186,11 @@ fn a_link_budget_is_shown_term_by_term_along_each_pass() {
         assert!((value("margin [dB]") - margin).abs() < 0.001 && margin > 2.99, "the rate keeps 3 dB: {budget}");
     }
     let (_, text, _) = with(&[]);
-    assert!(text.contains("= margin") && text.contains("+ rain") == text.contains("rain"), "{text}");
+    for line in ["+ free space", "+ atmosphere", "= C/N0", "= margin"] {
+        assert_eq!(text.matches(line).count(), 10, "two passes, five instants each: {line} in {text}");
+    }
     let (_, csv, _) = with(&["--format", "csv"]);
-    assert!(csv.starts_with("utc,") && csv.lines().count() == 11, "{csv}");
+    assert!(csv.starts_with("utc,") && csv.lines().count() == 1 + 10, "{csv}");
     refused(&["budget", &scenario, "--from", "ground", "--to", "space-station"], &["has no radio", "radio:"]);
     refused(&["budget", &scenario, "--from", "ground", "--to", "moon"], &["no node `moon`", "space-station"]);
     refused(&["budget", &mars(), "--from", "lander", "--to", "station"], &["no link leads from `lander` to `station`"]);
