@@ -9,6 +9,8 @@ use farlink_record::counters::Tally;
 use farlink_record::{ChannelId, Delays, Event, LossCause};
 use farlink_units::{Duration, Instant};
 
+use crate::store::DelayStore;
+
 /// Longest frame that a channel carries, in bytes.
 pub const MAX_FRAME_BYTES: usize = 65_535;
 
@@ -78,17 +80,6 @@ struct Queued {
     lost: Option<LossCause>,
 }
 
-/// A frame whose last bit has left.
-#[derive(Debug)]
-struct InFlight {
-    due: Instant,
-    frame: u64,
-    content: Bytes,
-    flipped_bits: u32,
-    erased: bool,
-    delays: Delays,
-}
-
 /// A frame that has come to the end of its channel.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Arrival {
@@ -96,6 +87,8 @@ pub struct Arrival {
     pub at: Instant,
     /// Its number in the channel.
     pub frame: u64,
+    /// Its length in bytes, as the node sent it.
+    pub bytes: u32,
     /// What arrives.
     pub content: Bytes,
     /// Bits that were flipped on the way.
@@ -114,7 +107,7 @@ impl Arrival {
 
     /// The event that tells of it.
     pub fn event(&self, channel: ChannelId) -> Event {
-        let (frame, bytes) = (self.frame, self.content.len() as u32);
+        let (frame, bytes) = (self.frame, self.bytes);
         match self.lost {
             None => Event::FrameDelivered {
                 channel,
@@ -157,21 +150,26 @@ pub struct Channel {
     /// Bits in the queue, overhead included.
     queue_bits: u64,
     /// Frames under way, in order of arrival.
-    store: VecDeque<InFlight>,
+    store: DelayStore,
     last_due: Instant,
     flips: Vec<u64>,
 }
 
 impl Channel {
-    /// An idle channel.
+    /// An idle channel that keeps in memory what is under way.
     pub fn new(config: ChannelConfig) -> Self {
+        Self::with_store(config, DelayStore::unbounded())
+    }
+
+    /// An idle channel that keeps in `store` what is under way.
+    pub fn with_store(config: ChannelConfig, store: DelayStore) -> Self {
         Channel {
             config,
             next_frame: 0,
             busy_until: Instant::from_nanos(i64::MIN),
             queue: VecDeque::new(),
             queue_bits: 0,
-            store: VecDeque::new(),
+            store,
             last_due: Instant::from_nanos(i64::MIN),
             flips: Vec::new(),
         }
@@ -204,8 +202,8 @@ impl Channel {
 
     /// What is under way, counted in the store itself.
     pub fn in_flight(&self) -> Tally {
-        let queued = self.queue.iter().filter(|f| f.lost.is_none()).map(|f| &f.content);
-        queued.chain(self.store.iter().map(|f| &f.content)).map(|content| Tally::frame(content.len() as u32)).sum()
+        let queued = self.queue.iter().filter(|f| f.lost.is_none()).map(|f| Tally::frame(f.content.len() as u32));
+        queued.chain([self.store.tally()]).sum()
     }
 
     /// Takes a frame from the transmitting node at `now`. The events tell that it was sent and, if it is lost on the spot,
@@ -228,6 +226,10 @@ impl Channel {
             emit(Event::FrameSent { channel, frame, bytes, start: now });
             return lost(LossCause::QueueFull, &mut emit);
         }
+        if let Err(cause) = self.store.room(content.len()) {
+            emit(Event::FrameSent { channel, frame, bytes, start: now });
+            return lost(cause, &mut emit);
+        }
         emit(Event::FrameSent { channel, frame, bytes, start });
         let mut queued = Queued { frame, content, offered: now, start, end: start, due: start, lost: None };
         self.schedule(&mut queued, bits);
@@ -247,7 +249,7 @@ impl Channel {
         self.config.rate.replace_from(since, now, rate);
         let mut free = self.queue.front().map_or(now, |first| first.start);
         let mut queue = std::mem::take(&mut self.queue);
-        self.last_due = self.store.back().map_or(Instant::from_nanos(i64::MIN), |last| last.due);
+        self.last_due = self.store.last_due().unwrap_or(Instant::from_nanos(i64::MIN));
         for queued in &mut queue {
             let told = queued.lost;
             if told == Some(LossCause::NoRate) && queued.start > now {
@@ -278,32 +280,19 @@ impl Channel {
 
     /// Takes back the frame that [`Channel::take_due`] gave last, if it could not be handed on.
     pub fn put_back(&mut self, arrival: Arrival) {
-        let Arrival { at: due, frame, content, flipped_bits, lost, delays } = arrival;
-        let erased = lost == Some(LossCause::Erased);
-        self.store.push_front(InFlight { due, frame, content, flipped_bits, erased, delays });
+        self.store.push_front(arrival);
     }
 
     /// When [`Channel::take_due`] has something, as the rate is known.
     pub fn next_due(&self) -> Option<Instant> {
-        let first = self.store.front().map(|f| f.due);
+        let first = self.store.first_due();
         first.or_else(|| self.queue.iter().find(|f| f.lost.is_none()).map(|f| f.due))
     }
 
     /// The next frame whose last bit has arrived by `now`.
     pub fn take_due(&mut self, now: Instant) -> Option<Arrival> {
         self.settle(now);
-        if self.store.front()?.due > now {
-            return None;
-        }
-        let InFlight { due, frame, content, flipped_bits, erased, delays } = self.store.pop_front()?;
-        let lost = if erased {
-            Some(LossCause::Erased)
-        } else if flipped_bits > 0 && self.config.damaged == Damaged::Drop {
-            Some(LossCause::BitErrors)
-        } else {
-            None
-        };
-        Some(Arrival { at: due, frame, content, flipped_bits, lost, delays })
+        self.store.take_due(now)
     }
 
     fn bits(&self, content: &Bytes) -> u64 {
@@ -357,16 +346,19 @@ impl Channel {
         let airtime = Airtime { start, end, bits: self.bits(&content) };
         let erased = self.config.errors.strike(&airtime, &mut self.flips) == Passage::Erased;
         let flipped_bits = self.flips.len() as u32;
-        let content = match self.config.damaged {
-            Damaged::Deliver if flipped_bits > 0 && !erased => flip(&content, &self.flips),
-            _ => content,
+        let lost = match self.config.damaged {
+            _ if erased => Some(LossCause::Erased),
+            Damaged::Drop if flipped_bits > 0 => Some(LossCause::BitErrors),
+            _ => None,
         };
+        let bytes = content.len() as u32;
+        let content = if lost.is_none() && flipped_bits > 0 { flip(&content, &self.flips) } else { content };
         let delays = Delays {
             queueing: (start - offered).into(),
             serialisation: (end - start).into(),
             propagation: (due - end).into(),
         };
-        self.store.push_back(InFlight { due, frame, content, flipped_bits, erased, delays });
+        self.store.push_back(Arrival { at: due, frame, bytes, content, flipped_bits, lost, delays });
     }
 }
 

@@ -14,6 +14,8 @@ mod bench;
 mod channel;
 pub mod clock;
 pub mod coupling;
+mod store;
 
 pub use bench::{Bench, Node};
 pub use channel::{Arrival, Channel, ChannelConfig, Contacts, Damaged, MAX_FRAME_BYTES};
+pub use store::DelayStore;

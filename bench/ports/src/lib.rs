@@ -2,7 +2,13 @@
 //!
 //! - Datagrams: [`udp`].
 //! - Streams, many in one poll: [`tcp`], and [`tls`] over them.
+//! - What the emulator couples, whatever its kind: [`Port`]. Time as it is counted there: [`Timebase`].
 
+pub mod port;
 pub mod tcp;
+pub mod timebase;
 pub mod tls;
 pub mod udp;
+
+pub use port::{Notice, Port, Received, Sent, Stopped};
+pub use timebase::Timebase;

@@ -94,6 +94,9 @@ impl DelayCounters {
 pub struct ChannelCounters {
     /// What the node gave the channel, whatever became of it.
     pub sent: Tally,
+    /// What faults added: copies of frames that no node sent.
+    #[serde(default)]
+    pub copied: Tally,
     /// What reached the other node, damaged or not.
     pub delivered: Tally,
     /// The part of `delivered` in which the channel had flipped bits.
@@ -122,6 +125,7 @@ impl ChannelCounters {
                     self.flipped_bits += u64::from(damaged_bits);
                 }
             }
+            Event::FrameCopied { bytes, .. } => self.copied += Tally::frame(bytes),
             Event::FrameLost { bytes, cause, .. } => *self.lost.entry(cause).or_default() += Tally::frame(bytes),
             _ => {}
         }
@@ -132,14 +136,19 @@ impl ChannelCounters {
         self.lost.values().copied().sum()
     }
 
-    /// What was sent and has neither arrived nor been lost yet; zero if more came out than went in.
+    /// What went in: sent, or made by a fault.
+    pub fn went_in(&self) -> Tally {
+        [self.sent, self.copied].into_iter().sum()
+    }
+
+    /// What went in and has neither arrived nor been lost yet; zero if more came out than went in.
     pub fn in_flight(&self) -> Tally {
-        self.sent - self.delivered - self.lost_in_all()
+        self.went_in() - self.delivered - self.lost_in_all()
     }
 
     /// Whether no more came out than went in, in frames and in bits.
     pub fn balanced(&self) -> bool {
-        self.sent.checked_sub(self.delivered).and_then(|rest| rest.checked_sub(self.lost_in_all())).is_some()
+        self.went_in().checked_sub(self.delivered).and_then(|rest| rest.checked_sub(self.lost_in_all())).is_some()
     }
 }
 
@@ -151,8 +160,16 @@ pub fn channel_of(event: &Event) -> Option<ChannelId> {
         | Event::LightTime { channel, .. }
         | Event::FrameSent { channel, .. }
         | Event::FrameDelivered { channel, .. }
-        | Event::FrameLost { channel, .. } => Some(channel),
-        Event::Ltp { .. } | Event::Bundle { .. } | Event::Arrived { .. } | Event::Ended { .. } => None,
+        | Event::FrameLost { channel, .. }
+        | Event::FrameStruck { channel, .. }
+        | Event::FrameCopied { channel, .. } => Some(channel),
+        Event::Controlled { channel, .. } => channel,
+        Event::Port { .. }
+        | Event::Disturbed { .. }
+        | Event::Ltp { .. }
+        | Event::Bundle { .. }
+        | Event::Arrived { .. }
+        | Event::Ended { .. } => None,
     }
 }
 

@@ -3,9 +3,13 @@
 //! The order of events is the order in which the bench took them; their times never run backwards. Nodes, channels and
 //! traffic items are named by their place in the [`Header`], so that an event stays small.
 
+use std::fmt;
+
 use bytes::Bytes;
 use farlink_units::{Duration, Instant};
 use serde::{Deserialize, Serialize};
+
+use crate::control::{Control, ControlledBy, FaultAction};
 
 /// A node, by its place in [`Header::nodes`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -56,8 +60,9 @@ impl Header {
     /// What [`Header::format`] says.
     pub const FORMAT: &str = "farlink-recording";
     /// The version that this crate writes. It reads this and [`Header::OLDEST`].
-    pub const VERSION: u32 = 2;
-    /// The oldest version that this crate reads: it does not tell the delays of frames, and knows fewer causes of loss.
+    pub const VERSION: u32 = 3;
+    /// The oldest version that this crate reads: it does not tell the delays of frames, and knows fewer causes of loss. Version 2
+    /// tells nothing of controls, ports and disturbances.
     pub const OLDEST: u32 = 1;
 }
 
@@ -177,17 +182,32 @@ pub enum LossCause {
     NoRate,
     /// Nothing of it arrived, although it was sent in a contact.
     Erased,
+    /// A fault that was ordered took it.
+    Fault,
+    /// The delay store had no room for it: its memory is spent, and there is no disk or the disk is full.
+    StoreFull,
+    /// The delay store's disk was too slow for it: its memory is spent on what is still to be written.
+    StoreSlow,
+    /// The port that it was to leave by was not there.
+    PortDown,
+    /// The port that it was to leave by does not carry such a frame.
+    PortRefused,
 }
 
 impl LossCause {
     /// Every cause, in the order in which tables show them.
-    pub const ALL: [LossCause; 6] = [
+    pub const ALL: [LossCause; 11] = [
         LossCause::NoContact,
         LossCause::NoRate,
         LossCause::BitErrors,
         LossCause::Erased,
         LossCause::QueueFull,
         LossCause::BadLength,
+        LossCause::Fault,
+        LossCause::StoreFull,
+        LossCause::StoreSlow,
+        LossCause::PortDown,
+        LossCause::PortRefused,
     ];
 
     /// In words.
@@ -199,6 +219,11 @@ impl LossCause {
             LossCause::BadLength => "bad length",
             LossCause::NoRate => "no rate",
             LossCause::Erased => "erased",
+            LossCause::Fault => "fault",
+            LossCause::StoreFull => "delay store full",
+            LossCause::StoreSlow => "delay store too slow",
+            LossCause::PortDown => "port down",
+            LossCause::PortRefused => "refused by the port",
         }
     }
 }
@@ -308,6 +333,75 @@ pub enum BundleNotice {
     },
 }
 
+/// What a port tells of itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "what", rename_all = "kebab-case")]
+pub enum PortNotice {
+    /// It carries, for the first time or again.
+    Up {
+        /// With whom or over what, where that is known; empty otherwise.
+        detail: String,
+    },
+    /// It does not carry: unplugged, closed, reset.
+    Down {
+        /// Why, in words.
+        detail: String,
+    },
+    /// What came in was no frame and was left out.
+    Unreadable {
+        /// Why, in words.
+        detail: String,
+        /// How many bytes were left out, as far as that is known.
+        bytes: u64,
+    },
+    /// Frames came faster than they were taken, and the system dropped so many.
+    Overrun {
+        /// How many.
+        frames: u64,
+    },
+    /// It does not carry a frame that it was given.
+    Refused {
+        /// Why, in words.
+        detail: String,
+    },
+}
+
+impl fmt::Display for PortNotice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            PortNotice::Up { detail } if detail.is_empty() => f.write_str("up"),
+            PortNotice::Up { detail } => write!(f, "up: {detail}"),
+            PortNotice::Down { detail } => write!(f, "down: {detail}"),
+            PortNotice::Unreadable { detail, bytes } => write!(f, "left out {bytes} bytes: {detail}"),
+            PortNotice::Overrun { frames } => write!(f, "overrun: the system dropped {frames} frames"),
+            PortNotice::Refused { detail } => write!(f, "refused a frame: {detail}"),
+        }
+    }
+}
+
+/// What can be wrong with the time of the machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Disturbance {
+    /// The machine slept.
+    Suspended,
+    /// The wall clock was stepped. Light time does not depend on it, kernel time stamps do for a moment.
+    WallClockStepped,
+    /// The emulator did not get to run.
+    Stalled,
+}
+
+impl Disturbance {
+    /// In words.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Disturbance::Suspended => "the machine slept",
+            Disturbance::WallClockStepped => "the wall clock was stepped",
+            Disturbance::Stalled => "the emulator did not get to run",
+        }
+    }
+}
+
 /// What happened.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
@@ -371,6 +465,48 @@ pub enum Event {
         bytes: u32,
         /// Why.
         cause: LossCause,
+    },
+    /// A fault struck a frame; what becomes of the frame is told as of any other.
+    FrameStruck {
+        /// Which.
+        channel: ChannelId,
+        /// Number of the frame in this channel.
+        frame: u64,
+        /// What was done to it.
+        action: FaultAction,
+    },
+    /// A fault made a copy of a frame; it is one more frame under way, that no node sent.
+    FrameCopied {
+        /// Which.
+        channel: ChannelId,
+        /// Number of the frame in this channel; the copy has the same.
+        frame: u64,
+        /// Its length in bytes.
+        bytes: u32,
+    },
+    /// Somebody told the emulator to do something.
+    Controlled {
+        /// To which channel; `None` is all of them.
+        channel: Option<ChannelId>,
+        /// What.
+        control: Control,
+        /// Who.
+        by: ControlledBy,
+    },
+    /// Something happened to a port.
+    Port {
+        /// The port, as its owner wrote it.
+        port: String,
+        /// What.
+        #[serde(flatten)]
+        what: PortNotice,
+    },
+    /// The time of the machine was not what it should be.
+    Disturbed {
+        /// How.
+        what: Disturbance,
+        /// By how much: the time that was missed, or the step, forwards or backwards.
+        by: DurationNanos,
     },
     /// An LTP engine tells of a session.
     Ltp {

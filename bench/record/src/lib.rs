@@ -10,6 +10,7 @@
 //! Nothing here looks at a clock or at the link: the same events always make the same bytes.
 
 pub mod capture;
+pub mod control;
 pub mod counters;
 pub mod event;
 pub mod recording;

@@ -212,15 +212,15 @@ fn what_is_no_recording_is_told_so() {
     assert!(not_a_recording(b"{\"format\":\"other\",\"version\":1}\n").contains("`other`"));
     not_a_recording(format!("{}\n", "[".repeat(1 << 20)).as_bytes());
 
-    let newer = header_line().replace("\"version\":2", "\"version\":3");
-    assert_eq!(error_of(&[&newer]), "line 1: the recording has version 3, this program reads versions 1 to 2");
+    let newer = header_line().replace("\"version\":3", "\"version\":4");
+    assert_eq!(error_of(&[&newer]), "line 1: the recording has version 4, this program reads versions 1 to 3");
     let nowhere = header_line().replacen("\"from\":0", "\"from\":2", 1);
     assert_eq!(error_of(&[&nowhere]), "line 1: names node 2, but the header has 2");
 }
 
 #[test]
 fn a_recording_of_the_first_version_is_still_read() {
-    let old = header_line().replace("\"version\":2", "\"version\":1");
+    let old = header_line().replace("\"version\":3", "\"version\":1");
     let delivered = r#"{"t":5,"event":"frame-delivered","channel":0,"frame":3,"bytes":10,"damaged_bits":0}"#;
     let lost = r#"{"t":6,"event":"frame-lost","channel":0,"frame":4,"bytes":10,"cause":"bit-errors"}"#;
     let events = read(format!("{old}\n{delivered}\n{lost}\n").as_bytes()).unwrap();

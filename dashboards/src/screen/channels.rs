@@ -118,6 +118,9 @@ fn lost_in_words(row: &Row) -> (String, Style) {
         LossCause::BadLength => "length",
         LossCause::NoRate => "no rate",
         LossCause::Erased => "erased",
+        LossCause::Fault => "fault",
+        LossCause::StoreFull | LossCause::StoreSlow => "store",
+        LossCause::PortDown | LossCause::PortRefused => "port",
     };
     let text = if tally.frames == all {
         format!("{} {word}", words::count(all))

@@ -1,6 +1,6 @@
 //! The last events, in plain words.
 
-use farlink_record::{BundleNotice, Event, LtpNotice, RetransmitReason, Session, TrafficId};
+use farlink_record::{BundleNotice, Event, LtpNotice, PortNotice, RetransmitReason, Session, TrafficId};
 use farlink_units::Duration;
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -80,11 +80,24 @@ fn describe_event(model: &Model, event: &Event, tally: Tally, clock: Clock) -> (
         }
         Event::Ended { interrupted: false } => ("the run has ended".to_owned(), PLAIN),
         Event::Ended { interrupted: true } => ("the run was interrupted".to_owned(), BAD),
+        Event::Controlled { channel: Some(channel), control, .. } => {
+            (format!("{}: {control}", model.channel_name(*channel)), WARNING)
+        }
+        Event::Controlled { channel: None, control, .. } => (control.to_string(), WARNING),
+        Event::Port { port, what } => {
+            let style = if matches!(what, PortNotice::Up { .. }) { OPEN } else { BAD };
+            (format!("{port} {what}"), style)
+        }
+        Event::Disturbed { what, by } => (format!("{} ({})", what.as_str(), Duration::from(*by)), BAD),
+        Event::FrameStruck { channel, action, .. } => {
+            (format!("{}: a fault strikes: {action} a frame", model.channel_name(*channel)), WARNING)
+        }
         // Told by the table of channels, too many for a log.
         Event::LightTime { channel, .. }
         | Event::FrameSent { channel, .. }
         | Event::FrameDelivered { channel, .. }
-        | Event::FrameLost { channel, .. } => (model.channel_name(*channel).to_owned(), DIM),
+        | Event::FrameLost { channel, .. }
+        | Event::FrameCopied { channel, .. } => (model.channel_name(*channel).to_owned(), DIM),
     }
 }
 
