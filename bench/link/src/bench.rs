@@ -3,10 +3,11 @@
 use bytes::Bytes;
 use farlink_channel_models::{Errors, Rate};
 use farlink_record::{ChannelId, Event, NodeId, Stamped};
-use farlink_units::{Duration, Instant};
+use farlink_units::Instant;
 
 use crate::agenda::Agenda;
-use crate::channel::{Channel, Contacts};
+use crate::channel::Channel;
+use crate::contacts::Edges;
 
 /// What the bench asks of a node. All of it is told the time; none of it may wait.
 pub trait Node {
@@ -27,9 +28,6 @@ pub trait Node {
     fn poll_event(&mut self) -> Option<Event>;
 }
 
-/// How often the recording tells the light time of an open channel.
-const LIGHT_TIME_INTERVAL: Duration = Duration::from_secs(60);
-
 /// What an agenda item stands for. Their order is the order at equal instants: contacts change first, so that what happens
 /// at that instant finds them as they then are.
 #[derive(Clone, Copy, Debug)]
@@ -38,7 +36,6 @@ enum Item {
     Arrival(usize),
     Timeout(usize),
     Idle(usize),
-    LightTime(usize),
 }
 
 #[derive(Debug)]
@@ -46,9 +43,7 @@ struct Coupled {
     channel: Channel,
     from: usize,
     to: usize,
-    /// The next contact to open or close, as an index of contacts and whether it is open.
-    contact: usize,
-    open: bool,
+    edges: Edges,
 }
 
 /// Nodes coupled by channels.
@@ -76,15 +71,12 @@ impl<N: Node> Bench<N> {
                 let (from, to) = (usize::from(from.0), usize::from(to.0));
                 assert!(from < nodes.len() && to < nodes.len(), "channel {index} names an unknown node");
                 outgoing[from].push(index);
-                Coupled { channel, from, to, contact: 0, open: false }
+                Coupled { edges: Edges::new(channel.contacts()), channel, from, to }
             })
             .collect();
-        let mut bench = Bench { agenda: Agenda::new(channels.len() * 4 + nodes.len()), nodes, outgoing, channels };
+        let mut bench = Bench { agenda: Agenda::new(channels.len() * 3 + nodes.len()), nodes, outgoing, channels };
         for index in 0..bench.channels.len() {
-            let first = match bench.channels[index].channel.contacts() {
-                Contacts::Always => Some(Instant::ZERO),
-                Contacts::During(intervals) => intervals.first().map(|i| i.start),
-            };
+            let first = bench.channels[index].edges.next();
             bench.set(Item::Contact(index), first);
         }
         for index in 0..bench.nodes.len() {
@@ -134,10 +126,6 @@ impl<N: Node> Bench<N> {
         match self.item(item) {
             Item::Contact(index) => {
                 self.contact_edge(now, index, emit);
-                None
-            }
-            Item::LightTime(index) => {
-                self.tell_light_time(now, index, emit);
                 None
             }
             Item::Arrival(index) => {
@@ -201,31 +189,9 @@ impl<N: Node> Bench<N> {
 
     fn contact_edge(&mut self, now: Instant, index: usize, emit: &mut dyn FnMut(Stamped)) {
         let coupled = &mut self.channels[index];
-        let channel = coupled.channel.id();
-        coupled.open = !coupled.open;
-        let interval = |contact: usize| match coupled.channel.contacts() {
-            Contacts::Always => (contact == 0).then_some((Instant::ZERO, Instant::MAX)),
-            Contacts::During(intervals) => intervals.get(contact).map(|i| (i.start, i.end)),
-        };
-        let (event, next_edge, next_tick) = if coupled.open {
-            let until = interval(coupled.contact).map_or(Instant::MAX, |(_, end)| end);
-            let light_time = coupled.channel.light_time(now).into();
-            let end = Some(until).filter(|u| *u < Instant::MAX);
-            (Event::ContactOpened { channel, until, light_time }, end, Some(now + LIGHT_TIME_INTERVAL))
-        } else {
-            coupled.contact += 1;
-            (Event::ContactClosed { channel }, interval(coupled.contact).map(|(start, _)| start), None)
-        };
-        emit(Stamped { at: now, event });
-        self.set(Item::Contact(index), next_edge);
-        self.set(Item::LightTime(index), next_tick);
-    }
-
-    fn tell_light_time(&mut self, now: Instant, index: usize, emit: &mut dyn FnMut(Stamped)) {
-        let channel = &self.channels[index].channel;
-        let event = Event::LightTime { channel: channel.id(), light_time: channel.light_time(now).into() };
-        emit(Stamped { at: now, event });
-        self.set(Item::LightTime(index), Some(now + LIGHT_TIME_INTERVAL));
+        emit(Stamped { at: now, event: coupled.edges.pass(&coupled.channel) });
+        let next = coupled.edges.next();
+        self.set(Item::Contact(index), next);
     }
 
     fn number(&self, item: Item) -> usize {
@@ -235,7 +201,6 @@ impl<N: Node> Bench<N> {
             Item::Arrival(i) => channels + i,
             Item::Timeout(i) => 2 * channels + i,
             Item::Idle(i) => 2 * channels + nodes + i,
-            Item::LightTime(i) => 3 * channels + nodes + i,
         }
     }
 
@@ -246,8 +211,7 @@ impl<N: Node> Bench<N> {
             n if n < channels => Item::Contact(n),
             n if n < second => Item::Arrival(n - channels),
             n if n < third => Item::Timeout(n - second),
-            n if n < third + channels => Item::Idle(n - third),
-            n => Item::LightTime(n - third - channels),
+            n => Item::Idle(n - third),
         }
     }
 

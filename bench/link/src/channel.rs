@@ -206,6 +206,27 @@ impl Channel {
         queued.chain([self.store.tally()]).sum()
     }
 
+    /// Whether a bit that leaves now is carried.
+    pub fn is_open(&self, now: Instant) -> bool {
+        self.config.contacts.hold(now, now)
+    }
+
+    /// When the last frame that is under way arrives, as the rate is known; `None` if nothing is.
+    pub fn last_due(&self) -> Option<Instant> {
+        let queued = self.queue.iter().rev().find(|frame| frame.lost.is_none()).map(|frame| frame.due);
+        queued.or_else(|| self.store.last_due())
+    }
+
+    /// Whether a frame that is due has not come back from the disk yet.
+    pub fn waits_for_disk(&self) -> bool {
+        self.store.waits_for_disk()
+    }
+
+    /// How many bytes of what is under way are kept in memory, and how many on disk.
+    pub fn kept_bytes(&self) -> (u64, u64) {
+        self.store.kept_bytes()
+    }
+
     /// Takes a frame from the transmitting node at `now`. The events tell that it was sent and, if it is lost on the spot,
     /// why. When it starts is told as the rate is known at `now`.
     pub fn offer(&mut self, now: Instant, content: Bytes, mut emit: impl FnMut(Event)) {

@@ -5,7 +5,7 @@
 //!   part of its way took. Rate and errors can be changed while it runs.
 //! - [`Bench`] couples [`Node`]s with channels and takes one event after the other, in order of time.
 //! - [`clock`] says how fast: [`clock::Clock::Virtual`] jumps from event to event, [`clock::Clock::wall`] sleeps in between.
-//! - [`coupling`] puts channels between real ports.
+//! - [`realtime`] puts channels between real ports.
 //!
 //! Neither the channel nor the loop knows which clock drives it.
 
@@ -13,7 +13,8 @@ mod agenda;
 mod bench;
 mod channel;
 pub mod clock;
-pub mod coupling;
+mod contacts;
+pub mod realtime;
 mod store;
 
 pub use bench::{Bench, Node};

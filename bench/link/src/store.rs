@@ -56,6 +56,16 @@ impl DelayStore {
         self.frames.pop_front()
     }
 
+    /// Whether the first frame is still to come back from the disk.
+    pub fn waits_for_disk(&self) -> bool {
+        false
+    }
+
+    /// How many bytes are kept in memory, and how many on disk.
+    pub fn kept_bytes(&self) -> (u64, u64) {
+        (self.frames.iter().map(|frame| frame.content.len() as u64).sum(), 0)
+    }
+
     /// How much there is, by the bytes that nodes sent.
     pub fn tally(&self) -> Tally {
         self.frames.iter().map(|frame| Tally::frame(frame.bytes)).sum()

@@ -112,6 +112,14 @@ pub trait Port: Send + fmt::Debug {
     /// The next thing that the port has to tell of itself.
     fn poll_notice(&mut self) -> Option<Notice>;
 
+    /// Whether the far side shall be hung up on when this port goes down: so it is with connections.
+    fn hangs_up(&self) -> bool {
+        false
+    }
+
+    /// Ends the present connection, if there is such a thing, once what was taken has left.
+    fn hang_up(&mut self) {}
+
     /// Whether the port has nothing more to give, now and for ever (the end of a file of frames).
     fn is_exhausted(&self) -> bool {
         false
