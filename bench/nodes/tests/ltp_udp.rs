@@ -75,9 +75,11 @@ fn what_a_full_port_has_not_taken_leaves_later_in_order() {
             .transmit(now, |_, segments| {
                 calls += 1;
                 let taken = segments.len().min(calls % 3);
-                arrived
-                    .borrow_mut()
-                    .extend(segments[..taken].iter().map(|s| Frame { from: at(1), stamp: None, content: s.clone() }));
+                arrived.borrow_mut().extend(segments[..taken].iter().map(|s| Frame {
+                    from: at(1),
+                    stamp: None,
+                    content: s.clone(),
+                }));
                 Ok(taken)
             })
             .unwrap();

@@ -238,11 +238,10 @@ impl Driver {
             match &notice {
                 PortNotice::Up { .. } => slot.state.up = true,
                 PortNotice::Down { .. } => {
-                    if slot.state.up && slot.port.hangs_up() {
-                        if let Some(direction) = slot.feeds {
+                    if slot.state.up && slot.port.hangs_up()
+                        && let Some(direction) = slot.feeds {
                             self.directions[direction].hang_up(now);
                         }
-                    }
                     slot.state.up = false;
                     slot.state.downs += 1;
                 }

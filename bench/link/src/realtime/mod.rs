@@ -181,12 +181,7 @@ impl Emulator {
     ///
     /// # Errors
     /// There is no such channel, it refuses, or a driver does not answer.
-    pub fn control(
-        &self,
-        channel: Option<ChannelId>,
-        control: &Control,
-        by: ControlledBy,
-    ) -> Result<(), OrderError> {
+    pub fn control(&self, channel: Option<ChannelId>, control: &Control, by: ControlledBy) -> Result<(), OrderError> {
         let all = matches!(control, Control::Pause | Control::Resume);
         let channel = channel.filter(|_| !all);
         let mut asked: Vec<Receiver<Result<(), String>>> = Vec::new();

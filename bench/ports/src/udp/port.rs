@@ -4,14 +4,16 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd};
+use std::str::FromStr;
 
 use bytes::Bytes;
 use farlink_units::{Duration, Instant};
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg, setsockopt, sockopt};
 
 use super::batch::{BatchOptions, BatchPort, Frame};
-use super::{MAX_DATAGRAM, OpenError, UdpAddress, UdpPort};
+use super::{MAX_DATAGRAM, OpenError, UdpAddress, UdpPort, socket_address};
 use crate::port::{Interest, Notice, Port, Received, Sent, Stopped};
+use crate::text::{Form, Key, Parts, PortTextError};
 use crate::timebase::Timebase;
 
 /// How many calls of the system one [`Port::receive`] makes at most, so that what is due does not wait for a flood.
@@ -36,6 +38,27 @@ impl fmt::Display for UdpLinkConfig {
             Some(to) => write!(f, "{},to={to}", self.listen),
             None => self.listen.fmt(f),
         }
+    }
+}
+
+const FORM: Form = Form {
+    kind: "udp",
+    place: Some("a port number or an address with one, where frames come in"),
+    keys: &[Key::value("to", "the address and port that frames leave for")],
+    example: "udp:5001,to=127.0.0.1:5002",
+};
+
+impl FromStr for UdpLinkConfig {
+    type Err = PortTextError;
+    fn from_str(text: &str) -> Result<Self, PortTextError> {
+        let parts = Parts::read(text, &FORM)?;
+        let listen = parts.place(socket_address).map(UdpAddress)?;
+        // Port 0 lets the system choose where to listen; nothing can be sent to it.
+        let to = parts.value("to", |text| socket_address(text).filter(|to| to.port() > 0))?;
+        if to.is_some_and(|to| to.is_ipv4() != listen.0.is_ipv4()) {
+            return Err(parts.refuse("the two addresses are of different families"));
+        }
+        Ok(UdpLinkConfig { listen, to })
     }
 }
 
@@ -90,7 +113,9 @@ impl UdpLinkPort {
         let fd = self.port.socket().as_raw_fd();
         let message = match recvmsg::<SockaddrStorage>(fd, &mut slices, Some(&mut control), MsgFlags::MSG_DONTWAIT) {
             Ok(message) => message,
-            Err(nix::errno::Errno::EAGAIN | nix::errno::Errno::EINTR | nix::errno::Errno::ECONNREFUSED) => return Ok(()),
+            Err(nix::errno::Errno::EAGAIN | nix::errno::Errno::EINTR | nix::errno::Errno::ECONNREFUSED) => {
+                return Ok(());
+            }
             Err(errno) => return Err(errno.into()),
         };
         let stamps = base.stamps();
@@ -140,10 +165,12 @@ impl Port for UdpLinkPort {
     }
 
     fn receive(&mut self, base: &Timebase, frames: &mut Vec<Received>) -> io::Result<()> {
-        let now = base.now();
+        let (now, before) = (base.now(), frames.len());
         if now >= self.next_check {
-            self.next_check = now + OVERRUN_CHECK;
             self.receive_counted(base, frames)?;
+            if frames.len() > before {
+                self.next_check = now + OVERRUN_CHECK;
+            }
         }
         let mut incoming = std::mem::take(&mut self.frames);
         for _ in 0..BATCHES {
@@ -181,5 +208,103 @@ impl Port for UdpLinkPort {
 
     fn poll_notice(&mut self) -> Option<Notice> {
         (!self.notices.is_empty()).then(|| self.notices.remove(0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn receive(port: &mut UdpLinkPort, base: &Timebase, wanted: usize) -> Vec<Received> {
+        let mut frames = Vec::new();
+        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
+        while frames.len() < wanted && std::time::Instant::now() < deadline {
+            port.receive(base, &mut frames).unwrap();
+        }
+        assert_eq!(frames.len(), wanted);
+        frames
+    }
+
+    #[test]
+    fn a_port_is_written_with_or_without_where_to() {
+        let config: UdpLinkConfig = "udp:5001,to=127.0.0.1:5002".parse().unwrap();
+        assert_eq!(config.to_string(), "udp:127.0.0.1:5001,to=127.0.0.1:5002");
+        let config: UdpLinkConfig = "udp:[::1]:5001".parse().unwrap();
+        assert_eq!((config.to_string().as_str(), config.to), ("udp:[::1]:5001", None));
+        for wrong in ["udp:", "udp:here", "udp:1,to=2:3:4", "udp:1,to=127.0.0.1:0", "udp:1,to=[::1]:5", "tcp:1"] {
+            let error = wrong.parse::<UdpLinkConfig>().unwrap_err().to_string();
+            assert!(error.contains("udp:5001,to=127.0.0.1:5002"), "{error}");
+        }
+    }
+
+    #[test]
+    fn frames_are_stamped_in_order_and_before_they_are_read() {
+        for host in ["127.0.0.1", "[::1]"] {
+            let base = Timebase::start();
+            let mut b = UdpLinkPort::open(format!("udp:{host}:0").parse().unwrap()).unwrap();
+            let to = b.config().listen.0;
+            let mut a = UdpLinkPort::open(format!("udp:{host}:0,to={to}").parse().unwrap()).unwrap();
+            assert!(matches!(b.poll_notice(), Some(Notice::Down { .. })), "it knows of no node");
+            assert_eq!(b.send(&[Bytes::from_static(b"x")]).stopped, Some(Stopped::Down));
+
+            let before = base.now();
+            let sent: Vec<Bytes> = (0..100u8).map(|n| Bytes::from(vec![n; 1 + usize::from(n)])).collect();
+            assert_eq!(a.send(&sent), Sent::all(100));
+            let after_send = base.now();
+            std::thread::sleep(std::time::Duration::from_millis(30));
+            let frames = receive(&mut b, &base, 100);
+            assert!(frames.iter().map(|frame| &frame.content).eq(&sent));
+            assert!(frames.is_sorted_by_key(|frame| frame.at));
+            // The kernel had them all before `send` returned, however late they are read. A slewed wall clock counts little.
+            let slack = Duration::from_millis(1);
+            assert!(frames.iter().all(|frame| before <= frame.at + slack && frame.at <= after_send + slack));
+
+            assert!(matches!(b.poll_notice(), Some(Notice::Up { .. })), "now it knows");
+            assert_eq!(b.send(&sent[..3]), Sent::all(3));
+            assert_eq!(receive(&mut a, &base, 3).len(), 3);
+        }
+    }
+
+    #[test]
+    fn a_datagram_too_long_is_refused_and_an_empty_one_passes() {
+        let base = Timebase::start();
+        let mut b = UdpLinkPort::open("udp:0".parse().unwrap()).unwrap();
+        let to = b.config().listen.0;
+        let mut a = UdpLinkPort::open(format!("udp:0,to={to}").parse().unwrap()).unwrap();
+        let sent = a.send(&[Bytes::from(vec![0; MAX_DATAGRAM + 1])]);
+        assert!(matches!(sent, Sent { taken: 0, stopped: Some(Stopped::Refused(_)) }), "{sent:?}");
+        assert_eq!(a.send(&[Bytes::new(), Bytes::from(vec![0; MAX_DATAGRAM])]), Sent::all(2));
+        let frames = receive(&mut b, &base, 2);
+        assert_eq!([frames[0].content.len(), frames[1].content.len()], [0, MAX_DATAGRAM]);
+    }
+
+    #[test]
+    fn what_the_kernel_had_to_drop_is_told() {
+        let base = Timebase::start();
+        let mut b = UdpLinkPort::open("udp:0".parse().unwrap()).unwrap();
+        nix::sys::socket::setsockopt(b.port.socket(), sockopt::RcvBuf, &65_536).unwrap();
+        let to = b.config().listen.0;
+        let mut a = UdpLinkPort::open(format!("udp:0,to={to}").parse().unwrap()).unwrap();
+        for _ in 0..200 {
+            a.send(&vec![Bytes::from(vec![1; 8192]); 10]);
+        }
+        let mut frames = Vec::new();
+        let mut dropped = 0;
+        for round in 0..200 {
+            b.receive(&base, &mut frames).unwrap();
+            if round > 0 && round % 50 == 0 {
+                // The count comes with a datagram that arrives after the loss.
+                a.send(&[Bytes::from_static(b"after")]);
+            }
+            while let Some(notice) = b.poll_notice() {
+                if let Notice::Overrun { frames } = notice {
+                    dropped += frames;
+                }
+            }
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+        let received = frames.iter().filter(|frame| frame.content.len() == 8192).count() as u64;
+        assert!(received < 2000);
+        assert_eq!(received + dropped, 2000);
     }
 }
