@@ -2,10 +2,12 @@
 //!
 //! - Datagrams: [`udp`].
 //! - Streams, many in one poll: [`tcp`], and [`tls`] over them.
+//! - How every kind of port is written: [`text`].
 //! - What the emulator couples, whatever its kind: [`Port`]. Time as it is counted there: [`Timebase`].
 
 pub mod port;
 pub mod tcp;
+pub mod text;
 pub mod timebase;
 pub mod tls;
 pub mod udp;
