@@ -6,6 +6,7 @@
 //! - What the emulator couples, whatever its kind: [`Port`]. Time as it is counted there: [`Timebase`].
 
 pub mod port;
+pub mod stream;
 pub mod tcp;
 pub mod text;
 pub mod timebase;
