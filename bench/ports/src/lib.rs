@@ -12,6 +12,7 @@ mod octets;
 pub mod port;
 pub mod pty;
 pub mod serial;
+pub mod stream;
 pub mod tcp;
 pub mod text;
 pub mod timebase;

@@ -347,6 +347,16 @@ pub enum PortNotice {
         /// Why, in words.
         detail: String,
     },
+    /// The other side has closed its end of a connection.
+    Ended {
+        /// Why, in words.
+        detail: String,
+    },
+    /// Something worth telling, while it carries as before.
+    Remark {
+        /// What, in words.
+        detail: String,
+    },
     /// What came in was no frame and was left out.
     Unreadable {
         /// Why, in words.
@@ -372,6 +382,8 @@ impl fmt::Display for PortNotice {
             PortNotice::Up { detail } if detail.is_empty() => f.write_str("up"),
             PortNotice::Up { detail } => write!(f, "up: {detail}"),
             PortNotice::Down { detail } => write!(f, "down: {detail}"),
+            PortNotice::Ended { detail } => write!(f, "ended: {detail}"),
+            PortNotice::Remark { detail } => f.write_str(detail),
             PortNotice::Unreadable { detail, bytes } => write!(f, "left out {bytes} bytes: {detail}"),
             PortNotice::Overrun { frames } => write!(f, "overrun: the system dropped {frames} frames"),
             PortNotice::Refused { detail } => write!(f, "refused a frame: {detail}"),

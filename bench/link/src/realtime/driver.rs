@@ -227,30 +227,49 @@ impl Driver {
     /// Hears what a port has to tell of itself.
     fn hear(&mut self, index: usize) {
         let now = self.clock.now();
+        let mut ends = 0;
         let slot = &mut self.slots[index];
         while let Some(notice) = slot.port.poll_notice() {
             let notice = match notice {
                 Notice::Up { detail } => PortNotice::Up { detail },
                 Notice::Down { detail } => PortNotice::Down { detail },
+                Notice::Ended { detail } => {
+                    ends += 1;
+                    PortNotice::Ended { detail }
+                }
+                Notice::Remark { detail } => PortNotice::Remark { detail },
                 Notice::Unreadable { detail, bytes } => PortNotice::Unreadable { detail, bytes },
                 Notice::Overrun { frames } => PortNotice::Overrun { frames },
             };
             match &notice {
                 PortNotice::Up { .. } => slot.state.up = true,
                 PortNotice::Down { .. } => {
-                    if slot.state.up && slot.port.hangs_up()
-                        && let Some(direction) = slot.feeds {
-                            self.directions[direction].hang_up(now);
-                        }
                     slot.state.up = false;
                     slot.state.downs += 1;
                 }
                 PortNotice::Unreadable { .. } => slot.state.unreadable += 1,
                 PortNotice::Overrun { frames } => slot.state.overrun_frames += frames,
-                PortNotice::Refused { .. } => {}
+                PortNotice::Ended { .. } | PortNotice::Remark { .. } | PortNotice::Refused { .. } => {}
             }
             let told = &mut self.told;
             slot.tell(notice, |event| told.tell(now, event));
+        }
+        for _ in 0..ends {
+            self.pass_end_on(index, now);
+        }
+    }
+
+    /// Lets the end of a connection travel to the far side, or answers it at once where there is nothing to end there.
+    fn pass_end_on(&mut self, index: usize, now: Instant) {
+        // The two ports of a coupling lie side by side.
+        let far = index ^ 1;
+        if !self.slots[far].port.hangs_up() {
+            self.slots[index].port.hang_up();
+            return;
+        }
+        match self.slots[index].feeds {
+            Some(direction) => self.directions[direction].hang_up(now),
+            None => self.slots[far].port.hang_up(),
         }
     }
 
