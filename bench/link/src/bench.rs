@@ -2,11 +2,12 @@
 
 use bytes::Bytes;
 use farlink_channel_models::{Errors, Rate};
+use farlink_record::control::{Control, ControlledBy, Restorable};
 use farlink_record::{ChannelId, Event, NodeId, Stamped};
 use farlink_units::{Duration, Instant};
 
 use crate::agenda::Agenda;
-use crate::channel::{Channel, Contacts};
+use crate::channel::{Channel, Contacts, ControlError};
 
 /// What the bench asks of a node. All of it is told the time; none of it may wait.
 pub trait Node {
@@ -82,6 +83,7 @@ impl<N: Node> Bench<N> {
         let mut bench = Bench { agenda: Agenda::new(channels.len() * 4 + nodes.len()), nodes, outgoing, channels };
         for index in 0..bench.channels.len() {
             let first = match bench.channels[index].channel.contacts() {
+                // Opens with the bench.
                 Contacts::Always => Some(Instant::ZERO),
                 Contacts::During(intervals) => intervals.first().map(|i| i.start),
             };
@@ -121,6 +123,79 @@ impl<N: Node> Bench<N> {
     /// If there is no such channel.
     pub fn set_errors(&mut self, now: Instant, channel: ChannelId, errors: Errors) {
         self.channels[usize::from(channel.0)].channel.set_errors(now, errors);
+    }
+
+    /// Does what a person or a script says to a channel, or to all of them, and tells that it was said, by whom, and what
+    /// comes of it; see [`Channel::control`]. What happens before `now` must have been taken by then, and what happens at
+    /// `now` not yet: a control comes before all else at its instant. Pause and resume are told, and left to the owner's clock.
+    ///
+    /// # Errors
+    /// It cannot be done. Nothing has changed and nothing is told then.
+    pub fn control(
+        &mut self,
+        now: Instant,
+        channel: Option<ChannelId>,
+        control: &Control,
+        by: ControlledBy,
+        emit: &mut dyn FnMut(Stamped),
+    ) -> Result<(), ControlError> {
+        let channels = self.channels.len();
+        let of_clock = matches!(control, Control::Pause | Control::Resume);
+        let concerned = match channel {
+            Some(ChannelId(id)) if usize::from(id) >= channels => {
+                return Err(ControlError::NoChannel { channel: id, channels });
+            }
+            Some(ChannelId(id)) => usize::from(id)..usize::from(id) + 1,
+            None if of_clock => 0..0,
+            None => 0..channels,
+        };
+        for index in concerned.clone() {
+            self.channels[index].channel.check(control)?;
+        }
+        emit(Stamped { at: now, event: Event::Controlled { channel, control: control.clone(), by } });
+        for index in concerned {
+            self.channels[index].channel.control(now, control, |event| emit(Stamped { at: now, event }))?;
+            self.follow(now, index, control, emit);
+            let from = self.channels[index].from;
+            self.attend(now, from, emit);
+        }
+        Ok(())
+    }
+
+    /// Tells what a control has changed of contact and light time, and awaits the next contact that there is now.
+    fn follow(&mut self, now: Instant, index: usize, control: &Control, emit: &mut dyn FnMut(Stamped)) {
+        let contact = matches!(
+            control,
+            Control::Contact { .. } | Control::Restore { what: Restorable::Contact | Restorable::All }
+        );
+        let delay =
+            matches!(control, Control::Delay { .. } | Control::Restore { what: Restorable::Delay | Restorable::All });
+        let coupled = &mut self.channels[index];
+        let (channel, was_open) = (coupled.channel.id(), coupled.open);
+        if contact {
+            let contacts = coupled.channel.contacts();
+            let open = contacts.open_at(now);
+            coupled.contact = contacts.intervals().partition_point(|i| i.end <= now);
+            let next = contacts.intervals().get(coupled.contact).copied();
+            coupled.open = open.is_some();
+            match open {
+                Some(open) if !was_open => {
+                    let light_time = coupled.channel.light_time(now).into();
+                    emit(Stamped { at: now, event: Event::ContactOpened { channel, until: open.end, light_time } });
+                }
+                None if was_open => emit(Stamped { at: now, event: Event::ContactClosed { channel } }),
+                _ => {}
+            }
+            let is_open = coupled.open;
+            let edge = next.map(|next| if is_open { next.end } else { next.start });
+            self.set(Item::Contact(index), edge.filter(|edge| *edge < Instant::MAX));
+            if is_open != was_open {
+                self.set(Item::LightTime(index), is_open.then_some(now + LIGHT_TIME_INTERVAL));
+            }
+        }
+        if delay && was_open && self.channels[index].open {
+            self.tell_light_time(now, index, emit);
+        }
     }
 
     /// When [`Bench::step`] has something to do.
@@ -203,10 +278,7 @@ impl<N: Node> Bench<N> {
         let coupled = &mut self.channels[index];
         let channel = coupled.channel.id();
         coupled.open = !coupled.open;
-        let interval = |contact: usize| match coupled.channel.contacts() {
-            Contacts::Always => (contact == 0).then_some((Instant::ZERO, Instant::MAX)),
-            Contacts::During(intervals) => intervals.get(contact).map(|i| (i.start, i.end)),
-        };
+        let interval = |contact: usize| coupled.channel.contacts().intervals().get(contact).map(|i| (i.start, i.end));
         let (event, next_edge, next_tick) = if coupled.open {
             let until = interval(coupled.contact).map_or(Instant::MAX, |(_, end)| end);
             let light_time = coupled.channel.light_time(now).into();

@@ -117,6 +117,7 @@ pub fn emulate(arguments: &EmulateArguments) -> Ending {
                 DamagedFrames::Deliver => Damaged::Deliver,
             },
             queue_bits: arguments.queue.bytes().saturating_mul(8),
+            seed: arguments.seed.wrapping_add(index as u64),
         });
         if arguments.format == Format::Text {
             // With the number that the system chose, if it was to choose one.
