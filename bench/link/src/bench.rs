@@ -2,11 +2,12 @@
 
 use bytes::Bytes;
 use farlink_channel_models::{Errors, Rate};
+use farlink_record::control::{Control, ControlledBy};
 use farlink_record::{ChannelId, Event, NodeId, Stamped};
 use farlink_units::Instant;
 
 use crate::agenda::Agenda;
-use crate::channel::Channel;
+use crate::channel::{Channel, ControlError};
 use crate::contacts::Edges;
 
 /// What the bench asks of a node. All of it is told the time; none of it may wait.
@@ -71,7 +72,7 @@ impl<N: Node> Bench<N> {
                 let (from, to) = (usize::from(from.0), usize::from(to.0));
                 assert!(from < nodes.len() && to < nodes.len(), "channel {index} names an unknown node");
                 outgoing[from].push(index);
-                Coupled { edges: Edges::new(channel.contacts()), channel, from, to }
+                Coupled { edges: Edges::new(&channel), channel, from, to }
             })
             .collect();
         let mut bench = Bench { agenda: Agenda::new(channels.len() * 3 + nodes.len()), nodes, outgoing, channels };
@@ -113,6 +114,51 @@ impl<N: Node> Bench<N> {
     /// If there is no such channel.
     pub fn set_errors(&mut self, now: Instant, channel: ChannelId, errors: Errors) {
         self.channels[usize::from(channel.0)].channel.set_errors(now, errors);
+    }
+
+    /// Does what a person or a script says to a channel, or to all of them, and tells that it was said, by whom, and what
+    /// comes of it; see [`Channel::control`]. What happens before `now` must have been taken by then, and what happens at
+    /// `now` not yet: a control comes before all else at its instant. Pause and resume are told, and left to the owner's clock.
+    ///
+    /// # Errors
+    /// It cannot be done. Nothing has changed and nothing is told then.
+    pub fn control(
+        &mut self,
+        now: Instant,
+        channel: Option<ChannelId>,
+        control: &Control,
+        by: ControlledBy,
+        emit: &mut dyn FnMut(Stamped),
+    ) -> Result<(), ControlError> {
+        let channels = self.channels.len();
+        let of_clock = matches!(control, Control::Pause | Control::Resume);
+        let concerned = match channel {
+            Some(ChannelId(id)) if usize::from(id) >= channels => {
+                return Err(ControlError::NoChannel { channel: id, channels });
+            }
+            Some(ChannelId(id)) => usize::from(id)..usize::from(id) + 1,
+            None if of_clock => 0..0,
+            None => 0..channels,
+        };
+        for index in concerned.clone() {
+            self.channels[index].channel.check(control)?;
+        }
+        emit(Stamped { at: now, event: Event::Controlled { channel, control: control.clone(), by } });
+        for index in concerned {
+            self.channels[index].channel.control(now, control, |event| emit(Stamped { at: now, event }))?;
+            self.follow(now, index, control, emit);
+            let from = self.channels[index].from;
+            self.attend(now, from, emit);
+        }
+        Ok(())
+    }
+
+    /// Tells what a control has changed of contact and light time, and awaits the next contact that there is now.
+    fn follow(&mut self, now: Instant, index: usize, control: &Control, emit: &mut dyn FnMut(Stamped)) {
+        let Coupled { edges, channel, .. } = &mut self.channels[index];
+        edges.follow(now, control, channel, |event| emit(Stamped { at: now, event }));
+        let next = edges.next();
+        self.set(Item::Contact(index), next);
     }
 
     /// When [`Bench::step`] has something to do.

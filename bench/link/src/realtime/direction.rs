@@ -4,13 +4,14 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 use farlink_ports::{Sent, Stopped};
+use farlink_record::control::Control;
 use farlink_record::counters::ChannelCounters;
 use farlink_record::instrument::{ChannelState, LateCause, Lateness, StoreState};
 use farlink_record::{Event, LossCause};
 use farlink_units::{Duration, Instant};
 
 use super::lateness::{Causes, LatenessMeter};
-use crate::channel::{Arrival, Channel};
+use crate::channel::{Arrival, Channel, ControlError};
 use crate::contacts::Edges;
 
 /// Most frames that leave by one call of the port.
@@ -50,7 +51,7 @@ pub(super) struct Slept {
 impl Direction {
     pub(super) fn new(name: String, channel: Channel, input: usize, output: usize) -> Self {
         Direction {
-            edges: Edges::new(channel.contacts()),
+            edges: Edges::new(&channel),
             name,
             channel,
             input,
@@ -84,6 +85,22 @@ impl Direction {
             counters.apply(&event);
             emit(event);
         });
+    }
+
+    /// Does what it is told.
+    pub(super) fn control(
+        &mut self,
+        now: Instant,
+        control: &Control,
+        emit: &mut dyn FnMut(Event),
+    ) -> Result<(), ControlError> {
+        let counters = &mut self.counters;
+        self.channel.control(now, control, |event| {
+            counters.apply(&event);
+            emit(event);
+        })?;
+        self.edges.follow(now, control, &self.channel, emit);
+        Ok(())
     }
 
     /// The input has hung up: what it sent still arrives, then so does that.

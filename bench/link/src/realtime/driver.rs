@@ -290,9 +290,21 @@ impl Driver {
         match control {
             Control::Pause => self.clock.pause(),
             Control::Resume => self.clock.resume(),
-            _ => return Err("not yet".into()),
+            _ => {
+                let concerned = |direction: &Direction| channel.is_none_or(|wanted| direction.channel.id() == wanted);
+                for direction in self.directions.iter().filter(|direction| concerned(direction)) {
+                    direction.channel.check(control).map_err(|error| error.to_string())?;
+                }
+                self.told.tell(now, Event::Controlled { channel, control: control.clone(), by });
+                let told = &mut self.told;
+                for direction in self.directions.iter_mut().filter(|direction| concerned(direction)) {
+                    let obeyed = direction.control(now, control, &mut |event| told.tell(now, event));
+                    obeyed.map_err(|error| error.to_string())?;
+                }
+                return Ok(());
+            }
         }
-        self.told.tell(now, Event::Controlled { channel, control: control.clone(), by });
+        self.told.tell(now, Event::Controlled { channel: None, control: control.clone(), by });
         Ok(())
     }
 

@@ -160,8 +160,8 @@ impl EmulateArguments {
             return Ok(vec![Wanted { a, b, has_return: back.is_some() }]);
         }
         match (self.ports.as_slice(), self.link.as_slice()) {
-            ([a, b], []) => Ok(vec![both_ways(a.clone(), b.clone())]),
-            ([], links @ [_, ..]) => Ok(links.iter().map(|link| both_ways(link.a.clone(), link.b.clone())).collect()),
+            ([a, b], []) => Ok(vec![both_ways(*a, *b)]),
+            ([], links @ [_, ..]) => Ok(links.iter().map(|link| both_ways(link.a, link.b)).collect()),
             ([one], []) => {
                 Err(format!("a link has two ends, but there is only the port `{one}`: name another after it"))
             }
@@ -182,6 +182,7 @@ impl EmulateArguments {
             contacts: Contacts::Always,
             light_time: LightTime::Constant(*of(&self.delay, forward)),
             errors: Errors::independent(of(&self.ber, forward).get(), self.seed.wrapping_add(index as u64)),
+            seed: self.seed.wrapping_add(index as u64),
             damaged: match self.damaged {
                 DamagedFrames::Drop => Damaged::Drop,
                 DamagedFrames::Deliver => Damaged::Deliver,
