@@ -226,7 +226,9 @@ impl Channel {
             emit(Event::FrameSent { channel, frame, bytes, start: now });
             return lost(LossCause::QueueFull, &mut emit);
         }
-        if let Err(cause) = self.store.room(content.len()) {
+        // What waits for the transmitter will want room before it.
+        let waiting = (self.queue_bits / 8) as usize;
+        if let Err(cause) = self.store.room(waiting.saturating_add(content.len())) {
             emit(Event::FrameSent { channel, frame, bytes, start: now });
             return lost(cause, &mut emit);
         }
@@ -293,6 +295,12 @@ impl Channel {
     pub fn take_due(&mut self, now: Instant) -> Option<Arrival> {
         self.settle(now);
         self.store.take_due(now)
+    }
+
+    /// Whether [`Channel::take_due`] gave nothing the last time although a frame was due, since the store's disk has not given it
+    /// back yet.
+    pub fn waits_for_disk(&self) -> bool {
+        self.store.waits_for_disk()
     }
 
     fn bits(&self, content: &Bytes) -> u64 {

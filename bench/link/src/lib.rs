@@ -14,7 +14,7 @@ mod bench;
 mod channel;
 pub mod clock;
 pub mod coupling;
-mod store;
+pub mod store;
 
 pub use bench::{Bench, Node};
 pub use channel::{Arrival, Channel, ChannelConfig, Contacts, Damaged, MAX_FRAME_BYTES};
