@@ -75,9 +75,12 @@ impl Bounded {
 
     pub fn room(&self, bytes: usize) -> Result<(), LossCause> {
         let free = self.tail.as_ref().map_or(0, |tail| tail.buffer.free());
-        let Some(more) = frame::length(bytes).checked_sub(free + 1) else { return Ok(()) };
+        let more = bytes.saturating_add(frame::length(0)).saturating_sub(free);
+        if more == 0 {
+            return Ok(());
+        }
         let memory = &self.budget.memory;
-        let chunks = (more + 1).div_ceil(memory.chunk);
+        let chunks = more.div_ceil(memory.chunk);
         let needed = chunks.saturating_mul(memory.chunk).saturating_add(self.budget.reserve());
         if memory.used().saturating_add(needed) <= memory.limit {
             return Ok(());
@@ -207,7 +210,7 @@ impl Bounded {
             if self.ahead >= 2 && !fits {
                 return;
             }
-            if chunk.hold()
+            if chunk.hold(memory)
                 && let Some(spill) = &self.budget.spill
             {
                 spill.read(chunk.clone());

@@ -48,7 +48,7 @@ impl StoreBudget {
         }
         let chunk = (memory_bytes / CHUNKS).clamp(SHORTEST_CHUNK, LONGEST_CHUNK) as usize;
         let memory = Arc::new(Memory::new(usize::try_from(memory_bytes).unwrap_or(usize::MAX), chunk));
-        let spill = spill.map(|config| Spill::open(config, chunk, &memory)).transpose()?;
+        let spill = spill.map(|config| Spill::open(config, chunk)).transpose()?;
         Ok(Arc::new(StoreBudget { memory, spill }))
     }
 

@@ -1,7 +1,7 @@
 //! Frames that go to disk and come back together.
 
 use std::mem;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use farlink_record::counters::Tally;
@@ -9,6 +9,7 @@ use farlink_record::{Delays, LossCause};
 use farlink_units::Instant;
 
 use super::disk::{Backlog, Extent};
+use super::memory::{Buffer, Memory};
 use crate::channel::Arrival;
 
 /// What is known of frames without reading them.
@@ -96,8 +97,8 @@ enum Place {
     Writing { bytes: Bytes, backlog: Backlog, keep: bool },
     /// On disk.
     Disk(Extent),
-    /// For the reader, or with it, which then has the extent.
-    Reading(Option<Extent>),
+    /// For the reader, with memory to read it to; or with the reader, which then has both.
+    Reading(Option<(Extent, Buffer)>),
     /// It could not be read.
     Failed,
     /// Nobody wants it any more.
@@ -150,14 +151,15 @@ impl Chunk {
         }
     }
 
-    /// Lets it stay in memory if it is there. Returns whether the reader must be asked for it.
+    /// Lets it stay in memory if it is there. Returns whether the reader must be asked for it, with memory that counts as used
+    /// from now on.
     #[must_use]
-    pub fn hold(&self) -> bool {
+    pub fn hold(&self, memory: &Arc<Memory>) -> bool {
         let mut place = self.place();
         let (next, ask) = match mem::replace(&mut *place, Place::Gone) {
             Place::Queued(bytes, _) => (Place::Memory(bytes), false),
             Place::Writing { bytes, backlog, .. } => (Place::Writing { bytes, backlog, keep: true }, false),
-            Place::Disk(extent) => (Place::Reading(Some(extent)), true),
+            Place::Disk(extent) => (Place::Reading(Some((extent, memory.buffer(self.length)))), true),
             other => (other, false),
         };
         *place = next;
@@ -208,10 +210,10 @@ impl Chunk {
         };
     }
 
-    /// Where to read it from, if it is still to be read.
-    pub fn start_reading(&self) -> Option<Extent> {
+    /// Where to read it from, and where to, if it is still to be read.
+    pub fn start_reading(&self) -> Option<(Extent, Buffer)> {
         match &mut *self.place() {
-            Place::Reading(extent) => extent.take(),
+            Place::Reading(asked) => asked.take(),
             _ => None,
         }
     }

@@ -17,7 +17,6 @@ use rustix::fs::{Advice, FallocateFlags, fadvise, fallocate};
 
 use super::chunk::Chunk;
 use super::disk::{Disk, Medium};
-use super::memory::Memory;
 
 /// How long the writer waits after a failure before it tries again.
 const RETRY: Duration = Duration::from_millis(20);
@@ -111,7 +110,7 @@ pub(super) struct Spill {
 
 impl Spill {
     /// Makes the file and starts the threads.
-    pub fn open(config: &SpillConfig, slot_bytes: usize, memory: &Arc<Memory>) -> Result<Self, StoreError> {
+    pub fn open(config: &SpillConfig, slot_bytes: usize) -> Result<Self, StoreError> {
         let directory = &config.directory;
         let file = create(directory)?;
         let disk = Disk::new(Box::new(SpillFile(file)), slot_bytes, config.step_bytes, config.limit_bytes);
@@ -134,19 +133,19 @@ impl Spill {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => too_small(free().unwrap_or(0)),
             _ => not_writable(error),
         })?;
-        Self::start(Arc::new(disk), directory.clone(), memory)
+        Self::start(Arc::new(disk), directory.clone())
     }
 
     /// Starts the threads of a disk.
-    pub fn start(disk: Arc<Disk>, directory: PathBuf, memory: &Arc<Memory>) -> Result<Self, StoreError> {
+    pub fn start(disk: Arc<Disk>, directory: PathBuf) -> Result<Self, StoreError> {
         let (to_writer, queue) = mpsc::channel();
         let mut spill = Spill { disk, directory, to_writer: Some(to_writer), to_reader: None, threads: Vec::new() };
         let disk = spill.disk.clone();
         spill.spawn("spill-writer", move || write_chunks(&disk, &queue))?;
         let (to_reader, queue) = mpsc::channel();
         spill.to_reader = Some(to_reader);
-        let (disk, memory) = (spill.disk.clone(), memory.clone());
-        spill.spawn("spill-reader", move || read_chunks(&disk, &memory, &queue))?;
+        let disk = spill.disk.clone();
+        spill.spawn("spill-reader", move || read_chunks(&disk, &queue))?;
         Ok(spill)
     }
 
@@ -264,7 +263,7 @@ impl Ord for Asked {
 }
 
 /// Reads what it is asked for, what is due first before the rest.
-fn read_chunks(disk: &Arc<Disk>, memory: &Arc<Memory>, queue: &Receiver<Arc<Chunk>>) {
+fn read_chunks(disk: &Disk, queue: &Receiver<Arc<Chunk>>) {
     let mut asked = BinaryHeap::new();
     while !disk.stop.load(Ordering::Relaxed) {
         if asked.is_empty() {
@@ -275,8 +274,7 @@ fn read_chunks(disk: &Arc<Disk>, memory: &Arc<Memory>, queue: &Receiver<Arc<Chun
         }
         asked.extend(queue.try_iter().map(Asked));
         let Some(Asked(chunk)) = asked.pop() else { continue };
-        let Some(extent) = chunk.start_reading() else { continue };
-        let mut buffer = memory.buffer(extent.length);
+        let Some((extent, mut buffer)) = chunk.start_reading() else { continue };
         match disk.read(&extent, &mut buffer.bytes[..extent.length]) {
             Ok(()) => {
                 buffer.length = extent.length;
