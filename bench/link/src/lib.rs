@@ -15,7 +15,7 @@ mod channel;
 pub mod clock;
 mod contacts;
 pub mod realtime;
-mod store;
+pub mod store;
 
 pub use bench::{Bench, Node};
 pub use channel::{

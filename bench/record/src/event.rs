@@ -188,6 +188,8 @@ pub enum LossCause {
     StoreFull,
     /// The delay store's disk was too slow for it: its memory is spent on what is still to be written.
     StoreSlow,
+    /// The delay store could not read it back from its disk.
+    StoreFailed,
     /// The port that it was to leave by was not there.
     PortDown,
     /// The port that it was to leave by does not carry such a frame.
@@ -196,7 +198,7 @@ pub enum LossCause {
 
 impl LossCause {
     /// Every cause, in the order in which tables show them.
-    pub const ALL: [LossCause; 11] = [
+    pub const ALL: [LossCause; 12] = [
         LossCause::NoContact,
         LossCause::NoRate,
         LossCause::BitErrors,
@@ -206,6 +208,7 @@ impl LossCause {
         LossCause::Fault,
         LossCause::StoreFull,
         LossCause::StoreSlow,
+        LossCause::StoreFailed,
         LossCause::PortDown,
         LossCause::PortRefused,
     ];
@@ -222,6 +225,7 @@ impl LossCause {
             LossCause::Fault => "fault",
             LossCause::StoreFull => "delay store full",
             LossCause::StoreSlow => "delay store too slow",
+            LossCause::StoreFailed => "delay store failed",
             LossCause::PortDown => "port down",
             LossCause::PortRefused => "refused by the port",
         }

@@ -1,5 +1,7 @@
 //! The state of a running emulator: what its live view shows, what the control socket answers, what its report holds.
 
+use std::path::PathBuf;
+
 use farlink_units::Instant;
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +23,8 @@ pub struct Snapshot {
     pub ports: Vec<PortState>,
     /// What was wrong with the time of the machine.
     pub disturbances: Vec<DisturbanceState>,
+    /// Where what is under way is kept, if that is bounded.
+    pub store: Option<StoreState>,
     /// Events that the recording lacks because its disk could not follow.
     pub unrecorded: u64,
 }
@@ -51,8 +55,6 @@ pub struct ChannelState {
     pub lateness: Timing,
     /// Why those that were later than [`LateCause::NOTED_NS`] were late.
     pub late_because: Vec<LateCause>,
-    /// Where what is under way is kept.
-    pub store: StoreState,
 }
 
 /// Why frames were late.
@@ -104,13 +106,50 @@ impl Lateness {
     }
 }
 
-/// Where what is under way on a channel is kept.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// How the stores of a process stand.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoreState {
-    /// Bytes in memory.
+    /// Most memory that frames may take, in bytes.
+    pub memory_limit_bytes: u64,
+    /// Memory that they take, in bytes; frames that were taken out and are not dropped yet are part of it.
     pub memory_bytes: u64,
-    /// Bytes on disk.
-    pub disk_bytes: u64,
+    /// Most memory that they ever took, in bytes.
+    pub memory_peak_bytes: u64,
+    /// How the disk stands, if there is one.
+    pub spill: Option<SpillState>,
+}
+
+/// How the disk of the stores stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SpillState {
+    /// Where the file is.
+    pub directory: PathBuf,
+    /// What lies in it, in bytes.
+    pub on_disk_bytes: u64,
+    /// How long it is, in bytes.
+    pub allocated_bytes: u64,
+    /// What waits to be written to it, in bytes; part of the memory in use.
+    pub backlog_bytes: u64,
+    /// What was written in all, in bytes.
+    pub written_bytes: u64,
+    /// What was read back in all, in bytes.
+    pub read_bytes: u64,
+    /// The longest that it took to write a chunk.
+    pub slowest_write: DurationNanos,
+    /// The longest that it took to read a chunk.
+    pub slowest_read: DurationNanos,
+    /// Whether the disk is full or does not take what is written: the last chunk could not be, and is tried again.
+    pub full: bool,
+    /// How often a chunk could not be written; it was kept in memory and tried again.
+    pub write_failures: u64,
+    /// How many chunks could not be read back as they were written.
+    pub read_failures: u64,
+    /// The frames in those: lost, and given out as such.
+    pub lost: Tally,
+    /// How often a chunk had not been read back when its first frame was to be taken.
+    pub late_reads: u64,
+    /// The last thing that went wrong.
+    pub last_error: Option<String>,
 }
 
 /// A port at one instant.

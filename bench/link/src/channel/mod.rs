@@ -240,16 +240,6 @@ impl Channel {
         queued.or_else(|| self.store.last_due())
     }
 
-    /// Whether a frame that is due has not come back from the disk yet.
-    pub fn waits_for_disk(&self) -> bool {
-        self.store.waits_for_disk()
-    }
-
-    /// How many bytes of what is under way are kept in memory, and how many on disk.
-    pub fn kept_bytes(&self) -> (u64, u64) {
-        self.store.kept_bytes()
-    }
-
     /// Takes a frame from the transmitting node at `now`. The events tell that it was sent and, if it is lost on the spot,
     /// why. When it starts is told as the rate is known at `now`.
     pub fn offer(&mut self, now: Instant, content: Bytes, mut emit: impl FnMut(Event)) {
@@ -270,7 +260,9 @@ impl Channel {
             emit(Event::FrameSent { channel, frame, bytes, start: now });
             return lost(LossCause::QueueFull, &mut emit);
         }
-        if let Err(cause) = self.store.room(content.len()) {
+        // What waits for the transmitter will want room before it.
+        let waiting = (self.queue_bits / 8) as usize;
+        if let Err(cause) = self.store.room(waiting.saturating_add(content.len())) {
             emit(Event::FrameSent { channel, frame, bytes, start: now });
             return lost(cause, &mut emit);
         }
@@ -394,6 +386,12 @@ impl Channel {
             self.release_due(now);
         }
         self.store.take_due(now)
+    }
+
+    /// Whether [`Channel::take_due`] gave nothing the last time although a frame was due, since the store's disk has not given it
+    /// back yet.
+    pub fn waits_for_disk(&self) -> bool {
+        self.store.waits_for_disk()
     }
 
     fn bits(&self, content: &Bytes) -> u64 {

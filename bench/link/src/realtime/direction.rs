@@ -6,7 +6,7 @@ use bytes::Bytes;
 use farlink_ports::{Sent, Stopped};
 use farlink_record::control::Control;
 use farlink_record::counters::ChannelCounters;
-use farlink_record::instrument::{ChannelState, LateCause, Lateness, StoreState};
+use farlink_record::instrument::{ChannelState, LateCause, Lateness};
 use farlink_record::{Event, LossCause};
 use farlink_units::{Duration, Instant};
 
@@ -225,7 +225,6 @@ impl Direction {
     /// What it has come to, with the names of its ports.
     pub(super) fn state(&self, now: Instant, from: &str, to: &str) -> ChannelState {
         let in_flight = self.channel.in_flight();
-        let (memory_bytes, disk_bytes) = self.channel.kept_bytes();
         ChannelState {
             name: self.name.clone(),
             from: from.to_owned(),
@@ -238,7 +237,6 @@ impl Direction {
             balanced: self.counters.balanced() && self.counters.in_flight() == in_flight,
             lateness: self.lateness.read(),
             late_because: self.causes.read(),
-            store: StoreState { memory_bytes, disk_bytes },
         }
     }
 }

@@ -381,6 +381,7 @@ impl Driver {
             channels: self.directions.iter().map(|d| d.state(now, name(d.input), name(d.output))).collect(),
             ports: self.slots.iter().map(|slot| slot.state.clone()).collect(),
             disturbances: self.disturbances.values().copied().collect(),
+            store: None,
             unrecorded: self.told.unrecorded,
         }
     }

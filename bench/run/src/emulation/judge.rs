@@ -126,7 +126,7 @@ fn timing(channel: &ChannelState, tolerance: Option<Tolerance>) -> Case {
 #[cfg(test)]
 mod tests {
     use farlink_record::counters::Tally;
-    use farlink_record::instrument::{DisturbanceState, PortState, StoreState};
+    use farlink_record::instrument::{DisturbanceState, PortState};
     use farlink_record::results::Timing;
     use farlink_record::{ChannelInfo, Disturbance, DurationNanos, NodeId};
 
@@ -173,7 +173,6 @@ mod tests {
             balanced: true,
             lateness,
             late_because: Vec::new(),
-            store: StoreState::default(),
         };
         let port = PortState { name: "udp:1".into(), up: true, ..PortState::default() };
         Snapshot { channels: vec![channel], ports: vec![port], ..Snapshot::default() }

@@ -5,9 +5,11 @@ mod keep;
 
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
 
 use farlink_link::realtime::{Coupling, Emulator, Events, NamedChannel, Options, OrderError};
+use farlink_link::store::{SpillConfig, StoreBudget, StoreError};
 use farlink_link::{Channel, ChannelConfig, DelayStore};
 use farlink_ports::{Port, Timebase};
 use farlink_record::control::{Control, ControlledBy};
@@ -65,6 +67,9 @@ pub enum StartError {
     /// The system refuses a thread or a file descriptor.
     #[error("cannot start to carry: {0}; `ulimit -n` and `ulimit -u` tell the limits")]
     System(#[from] io::Error),
+    /// There is no such delay store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
 }
 
 /// Links that are carried.
@@ -72,6 +77,7 @@ pub enum StartError {
 pub struct Emulation {
     emulator: Emulator,
     names: Vec<String>,
+    store: Arc<StoreBudget>,
 }
 
 impl Emulation {
@@ -84,6 +90,9 @@ impl Emulation {
         base: Timebase,
         setup: &Setup,
     ) -> Result<(Self, Option<Receiver<Stamped>>), StartError> {
+        let spill = setup.spill.as_ref().map(SpillConfig::new);
+        // Before any thread is given real-time priority: those of the store have the priority of this one.
+        let store = StoreBudget::new(setup.memory.bytes(), spill.as_ref())?;
         let mut names = Vec::new();
         let mut couplings = Vec::new();
         for LinkPlan { a, b, forward, return_ } in links {
@@ -91,7 +100,7 @@ impl Emulation {
                 planned.map(|(name, config)| {
                     names.push(name.clone());
                     let config = ChannelConfig { id: ChannelId(names.len() as u16 - 1), ..config };
-                    NamedChannel { name, channel: Channel::with_store(config, DelayStore::unbounded()) }
+                    NamedChannel { name, channel: Channel::with_store(config, DelayStore::bounded(&store)) }
                 })
             };
             let (forward, return_) = (named(forward), named(return_));
@@ -105,7 +114,7 @@ impl Emulation {
             None => (None, None),
         };
         let options = Options { drivers: setup.drivers, events, prepare_thread: setup.prepare_thread };
-        Ok((Emulation { emulator: Emulator::start(couplings, base, &options)?, names }, receiver))
+        Ok((Emulation { emulator: Emulator::start(couplings, base, &options)?, names, store }, receiver))
     }
 
     /// The names of the channels, in their order.
@@ -118,7 +127,8 @@ impl Emulation {
     /// # Errors
     /// A thread that carries does not answer.
     pub fn snapshot(&self) -> Result<Snapshot, OrderError> {
-        self.emulator.snapshot()
+        let snapshot = self.emulator.snapshot()?;
+        Ok(Snapshot { store: Some(self.store.state()), ..snapshot })
     }
 
     /// Tells a channel, or all, to do something.
@@ -141,6 +151,7 @@ impl Emulation {
 
     /// Stops, and tells what it came to; `None` if a thread that carries has failed.
     pub fn finish(self) -> Option<Snapshot> {
-        self.emulator.finish()
+        let store = Some(self.store.state());
+        Some(Snapshot { store, ..self.emulator.finish()? })
     }
 }
