@@ -1,17 +1,17 @@
 //! The thread that carries.
 
-use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, TrySendError};
 
+use farlink_host::watch::{Disturbed, Readings, Watch};
 use farlink_ports::port::Interest;
 use farlink_ports::{Notice, Port, Received, Timebase};
 use farlink_record::control::{Control, ControlledBy};
 use farlink_record::counters::channel_of;
 use farlink_record::instrument::{DisturbanceState, PortState, Snapshot};
-use farlink_record::{ChannelId, Event, PortNotice, Stamped};
+use farlink_record::{ChannelId, DurationNanos, Event, PortNotice, Stamped};
 use farlink_units::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
@@ -20,6 +20,9 @@ use super::{Coupling, Events, Order};
 
 /// Longest wait without a look at the stop flag.
 const PATIENCE: Duration = Duration::from_millis(50);
+
+/// How often the clocks of the machine are looked at: often enough for [`Watch`]'s heartbeat.
+const LOOK_EVERY: Duration = Duration::from_millis(10);
 
 /// For how long before something is due the driver asks again and again instead of sleeping: about what it takes a sleeping
 /// thread to get going.
@@ -44,7 +47,9 @@ pub(super) struct Driver {
     wake: Arc<OwnedFd>,
     slept: Slept,
     received: Vec<Received>,
-    disturbances: BTreeMap<u8, DisturbanceState>,
+    watch: Watch,
+    next_look: Instant,
+    disturbances: Vec<DisturbanceState>,
 }
 
 /// Bench time: real time less pauses.
@@ -134,7 +139,9 @@ impl Driver {
             wake,
             slept: Slept { from: Instant::ZERO, until: Instant::ZERO },
             received: Vec::new(),
-            disturbances: BTreeMap::new(),
+            watch: Watch::new(Readings::now()),
+            next_look: Instant::ZERO,
+            disturbances: Vec::new(),
         }
     }
 
@@ -145,6 +152,8 @@ impl Driver {
 
     /// Carries until `stop` is set.
     pub(super) fn run(mut self, stop: &AtomicBool) -> Snapshot {
+        // The thread may have waited to begin, and its privileges may have taken a moment.
+        self.watch = Watch::new(Readings::now());
         for index in 0..self.slots.len() {
             self.hear(index);
         }
@@ -152,6 +161,7 @@ impl Driver {
             let more = self.depart();
             self.arrive();
             self.obey();
+            self.look();
             self.wait(more);
         }
         self.snapshot()
@@ -285,6 +295,29 @@ impl Driver {
         }
     }
 
+    /// Looks whether the time of the machine is as it should be.
+    fn look(&mut self) {
+        let real = self.clock.base.now();
+        if real < self.next_look {
+            return;
+        }
+        self.next_look = real + LOOK_EVERY;
+        let now = self.clock.now();
+        for Disturbed { what, by } in self.watch.look(Readings::now()) {
+            self.told.tell(now, Event::Disturbed { what, by: by.into() });
+            let size = |by: DurationNanos| by.0.unsigned_abs();
+            match self.disturbances.iter_mut().find(|known| known.what == what) {
+                Some(known) => {
+                    known.times += 1;
+                    if size(by.into()) > size(known.worst) {
+                        known.worst = by.into();
+                    }
+                }
+                None => self.disturbances.push(DisturbanceState { what, times: 1, worst: by.into() }),
+            }
+        }
+    }
+
     fn control(&mut self, channel: Option<ChannelId>, control: &Control, by: ControlledBy) -> Result<(), String> {
         let now = self.clock.now();
         match control {
@@ -380,7 +413,7 @@ impl Driver {
             paused: self.clock.paused_at.is_some(),
             channels: self.directions.iter().map(|d| d.state(now, name(d.input), name(d.output))).collect(),
             ports: self.slots.iter().map(|slot| slot.state.clone()).collect(),
-            disturbances: self.disturbances.values().copied().collect(),
+            disturbances: self.disturbances.clone(),
             store: None,
             unrecorded: self.told.unrecorded,
         }

@@ -61,15 +61,17 @@ pub struct Coupling {
     pub return_: Option<NamedChannel>,
 }
 
+/// What a driver thread does first, told which it is: to take what real-time privileges it can, say.
+pub type Prepare = Arc<dyn Fn(usize) + Send + Sync>;
+
 /// How an emulator works.
-#[derive(Debug)]
 pub struct Options {
     /// How many threads share the couplings; at least one.
     pub drivers: usize,
     /// Where events go. What finds no room is counted as unrecorded.
     pub events: Option<Events>,
-    /// What the driver threads call when they start, to take what real-time privileges they can.
-    pub prepare_thread: Option<fn(usize)>,
+    /// What the driver threads do when they start.
+    pub prepare_thread: Option<Prepare>,
 }
 
 impl Default for Options {
@@ -142,7 +144,7 @@ impl Emulator {
             let (orders, inbox) = mpsc::channel();
             let driver = Driver::new(share, base, options.events.clone(), inbox, Arc::clone(&wake));
             let channels = driver.channels();
-            let (stop, prepare) = (Arc::clone(&emulator.stop), options.prepare_thread);
+            let (stop, prepare) = (Arc::clone(&emulator.stop), options.prepare_thread.clone());
             let work = move || {
                 if let Some(prepare) = prepare {
                     prepare(index);

@@ -121,7 +121,7 @@ fn frame(number: u64, length: usize) -> Arrival {
         bytes: length as u32 + 3,
         content: content.into(),
         flipped_bits: number as u32 % 3,
-        lost: (number % 5 == 0).then_some(LossCause::BitErrors),
+        lost: number.is_multiple_of(5).then_some(LossCause::BitErrors),
         delays: Delays { queueing: DurationNanos(number as i64), ..Delays::default() },
     }
 }

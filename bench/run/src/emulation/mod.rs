@@ -6,8 +6,10 @@ mod keep;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::mpsc::{self, Receiver, sync_channel};
+use std::sync::{Mutex, PoisonError};
 
+use farlink_host::realtime::{Cores, Got, Memory, Wish, take};
 use farlink_link::realtime::{Coupling, Emulator, Events, NamedChannel, Options, OrderError};
 use farlink_link::store::{SpillConfig, StoreBudget, StoreError};
 use farlink_link::{Channel, ChannelConfig, DelayStore};
@@ -48,8 +50,8 @@ pub struct Setup {
     pub drivers: usize,
     /// Whether events are asked for, and those of single frames with them.
     pub events: Option<FrameEvents>,
-    /// What each thread that carries calls first.
-    pub prepare_thread: Option<fn(usize)>,
+    /// Whether real-time scheduling, locked memory and a core for each thread are taken where they are permitted.
+    pub realtime: bool,
 }
 
 /// Whether events of single frames are asked for.
@@ -77,6 +79,7 @@ pub enum StartError {
 pub struct Emulation {
     emulator: Emulator,
     names: Vec<String>,
+    got: Vec<Got>,
     store: Arc<StoreBudget>,
 }
 
@@ -113,8 +116,34 @@ impl Emulation {
             }
             None => (None, None),
         };
-        let options = Options { drivers: setup.drivers, events, prepare_thread: setup.prepare_thread };
-        Ok((Emulation { emulator: Emulator::start(couplings, base, &options)?, names, store }, receiver))
+        let (tell, told) = mpsc::channel();
+        let holds = setup.memory.bytes();
+        let realtime = setup.realtime;
+        // A sender that threads share is behind a lock.
+        let tell = Mutex::new(tell);
+        let prepare = move |thread: usize| {
+            let got = take(&if realtime {
+                let memory = Memory::Growing { holds };
+                Wish { fifo: true, spins: true, memory, cores: Cores::Own { thread } }
+            } else {
+                Wish::default()
+            });
+            // Nobody waits for more than there are threads.
+            let _ = tell.lock().unwrap_or_else(PoisonError::into_inner).send((thread, got));
+        };
+        let drivers = setup.drivers.clamp(1, couplings.len().max(1));
+        let options = Options { drivers, events, prepare_thread: Some(Arc::new(prepare)) };
+        let emulator = Emulator::start(couplings, base, &options)?;
+        drop(options);
+        let mut got: Vec<(usize, Got)> = told.iter().take(drivers).collect();
+        got.sort_by_key(|(thread, _)| *thread);
+        let got = got.into_iter().map(|(_, got)| got).collect();
+        Ok((Emulation { emulator, names, got, store }, receiver))
+    }
+
+    /// What each thread that carries got of what real time needs.
+    pub fn got(&self) -> &[Got] {
+        &self.got
     }
 
     /// The names of the channels, in their order.

@@ -68,6 +68,9 @@ pub struct EmulateArguments {
     /// How many threads share the links.
     #[arg(long, value_name = "NUMBER", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
     pub drivers: u16,
+    /// Take real-time scheduling, locked memory and a core for each thread, where permitted, and say what was got.
+    #[arg(long)]
+    pub realtime: bool,
     /// How late 99 of 100 frames may leave; beyond that the verdict is inconclusive.
     #[arg(long, value_name = "DURATION")]
     pub tolerance: Option<Duration>,

@@ -65,7 +65,7 @@ pub fn emulate(arguments: &EmulateArguments) -> Ending {
             Recorded::Frames => FrameEvents::Wanted,
             Recorded::Control => FrameEvents::Unwanted,
         }),
-        prepare_thread: None,
+        realtime: arguments.realtime,
     };
     let (emulation, events) = match Emulation::start(plans, base, &setup) {
         Ok(started) => started,
@@ -86,6 +86,11 @@ pub fn emulate(arguments: &EmulateArguments) -> Ending {
                 }
             }
             Err(error) => return bench_failed(error),
+        }
+        if arguments.realtime {
+            for (thread, got) in emulation.got().iter().enumerate() {
+                say!("thread {}: {got}", thread + 1);
+            }
         }
     }
     let until = arguments.for_;
