@@ -77,6 +77,9 @@ pub enum FramingError {
     /// There is none of this name.
     #[error("`{0}` is no framing: write `slip`, `cobs`, `kiss`, `hdlc` or `ccsds,length=1115`")]
     Unknown(String),
+    /// What stands behind its name is not made of keys and values.
+    #[error("`{0}` is no `key=value`, or its key comes twice")]
+    Pair(String),
     /// A key has a value that it cannot have.
     #[error("`{key}={value}`: {expected}")]
     Value {
@@ -279,7 +282,7 @@ impl FromStr for Framing {
         if !Self::NAMES.contains(&name) {
             return Err(FramingError::Unknown(text.to_owned()));
         }
-        let mut keys = Keys::read(&format!("framing={text}")).map_err(FramingError::Unknown)?;
+        let mut keys = Keys::read(&format!("framing={text}")).map_err(FramingError::Pair)?;
         let framing = Self::take(&mut keys)?;
         match keys.left() {
             None => Ok(framing),
