@@ -2,9 +2,11 @@
 //!
 //! - Datagrams: [`udp`].
 //! - Streams, many in one poll: [`tcp`], and [`tls`] over them.
-//! - How every kind of port is written: [`text`].
-//! - What the emulator couples, whatever its kind: [`Port`]. Time as it is counted there: [`Timebase`].
+//! - What the emulator couples, whatever its kind: [`Port`], made from text by [`PortConfig`] in one way for all ([`text`]). Time as
+//!   it is counted there: [`Timebase`]. The kinds: TCP streams ([`stream`]), files of frames ([`frames_file`]).
 
+pub mod config;
+pub mod frames_file;
 pub mod port;
 pub mod stream;
 pub mod tcp;
@@ -13,5 +15,6 @@ pub mod timebase;
 pub mod tls;
 pub mod udp;
 
+pub use config::{OpenError, PortConfig};
 pub use port::{Notice, Port, Received, Sent, Stopped};
 pub use timebase::Timebase;
