@@ -2,10 +2,12 @@
 //!
 //! - Datagrams: [`udp`].
 //! - Streams, many in one poll: [`tcp`], and [`tls`] over them.
-//! - How every kind of port is written: [`text`].
-//! - Octets on a wire: [`serial`] lines and [`pty`], which take its place for programs; how frames lie on them: [`framing`].
-//! - What the emulator couples, whatever its kind: [`Port`]. Time as it is counted there: [`Timebase`].
+//! - What the emulator couples, whatever its kind: [`Port`], made from text by [`PortConfig`] in one way for all ([`text`]). Time as
+//!   it is counted there: [`Timebase`]. The kinds: [`udp`], TCP streams ([`stream`]), [`serial`] lines and [`pty`], which take their
+//!   place for programs (how frames lie on both: [`framing`]), files of frames ([`frames_file`]).
 
+pub mod config;
+pub mod frames_file;
 pub mod framing;
 mod keys;
 mod octets;
@@ -19,5 +21,6 @@ pub mod timebase;
 pub mod tls;
 pub mod udp;
 
+pub use config::{OpenError, PortConfig};
 pub use port::{Notice, Port, Received, Sent, Stopped};
 pub use timebase::Timebase;

@@ -29,6 +29,7 @@ mod connection;
 mod framing;
 mod port;
 
+pub(crate) use config::FORM;
 pub use config::{DEFAULT_CHUNK, StreamConfig, StreamFraming, StreamRole};
 pub use port::StreamPort;
 

@@ -183,7 +183,8 @@ impl<'a> Parts<'a> {
         let Some((_, rest)) = text.split_once(':').filter(|(kind, _)| *kind == form.kind) else {
             return refuse(Problem::Kind { kinds: form.kind.to_owned() });
         };
-        let mut parts = rest.split(',');
+        let nothing = form.place.is_none() && rest.is_empty();
+        let mut parts = rest.split(',').filter(|_| !nothing);
         let mut place = "";
         if let Some(wanted) = form.place {
             place = parts.next().unwrap_or_default();
@@ -333,6 +334,7 @@ mod tests {
         let missing = Parts::read("line:x", &FORM).unwrap().required("baud", Some).unwrap_err();
         assert!(missing.to_string().contains("`baud=` is missing: it is a whole number above 0"));
         assert!(parts.refuse("no such line").to_string().contains(": no such line; "));
-        assert!(Parts::read("pair:", &KEYS_ONLY).unwrap_err().to_string().contains("(it has in=)"));
+        let empty = Parts::read("pair:", &KEYS_ONLY).unwrap().required("in", Some).unwrap_err();
+        assert!(empty.to_string().contains("`in=` is missing: it is a path"));
     }
 }

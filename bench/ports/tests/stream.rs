@@ -218,9 +218,7 @@ fn bundles_of_a_peer_that_closes_are_not_followed_by_an_end() {
 
 #[test]
 fn a_connecting_port_tries_until_somebody_listens_and_again_when_it_was_closed() {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    drop(listener);
+    let address = unused();
     let (mut side, _) = open(&format!("tcp:{address},connect"));
     until(&mut side, "it is told that nobody listens", |side| side.downs() == 1);
     run(&mut side, Duration::from_millis(600));
@@ -422,6 +420,59 @@ fn hanging_up_without_a_connection_is_answered() {
     side.port.hang_up();
     until(&mut side, "it answers", |side| side.ends() == 1);
     assert_eq!(side.notices.len(), 1);
+}
+
+#[test]
+fn a_port_that_waits_lets_its_owner_sleep() {
+    /// Turns that a while takes: many, if polling returns at once each time.
+    fn turns(side: &mut Side) -> usize {
+        let (start, mut turns) = (Instant::now(), 0);
+        while start.elapsed() < Duration::from_millis(300) {
+            turn(&mut [side], Duration::from_millis(100));
+            turns += 1;
+        }
+        turns
+    }
+    let (mut side, address) = open("tcp:0");
+    assert!(turns(&mut side) < 10, "nobody has connected");
+    let mut peer = call(address);
+    until(&mut side, "it is up", |side| side.ups() == 1);
+    assert!(turns(&mut side) < 10, "the peer is silent");
+    peer.shutdown(Shutdown::Write).unwrap();
+    until(&mut side, "the end is told", |side| side.ends() == 1);
+    assert!(turns(&mut side) < 10, "the peer has closed its side");
+    side.send(vec![1; 60_000]);
+    until(&mut side, "it is sent", |side| side.queue.is_empty());
+    side.port.hang_up();
+    let mut rest = Vec::new();
+    peer.read_to_end(&mut rest).unwrap();
+    until(&mut side, "it is closed", |side| side.downs() == 1);
+    assert_eq!(rest.len(), 60_000);
+
+    // The far side has hung up, the peer has not, and another is waiting behind it.
+    let mut peer = call(address);
+    until(&mut side, "it is up", |side| side.ups() == 2);
+    side.port.hang_up();
+    assert_eq!(peer.read(&mut [0; 8]).unwrap(), 0);
+    let mut next = call(address);
+    assert!(turns(&mut side) < 10, "the peer is still to close");
+    side.send("for the next one");
+    peer.write_all(b"bye").unwrap();
+    drop(peer);
+    until(&mut side, "the next one is served", |side| side.ups() == 3 && side.queue.is_empty());
+    assert_eq!((side.octets(), side.undeliverable, side.refused.len()), (b"bye".to_vec(), 0, 0));
+    let mut got = [0; 16];
+    next.read_exact(&mut got).unwrap();
+    assert_eq!(&got, b"for the next one");
+
+    let (mut side, _) = open(&format!("tcp:{},connect", unused()));
+    assert!(turns(&mut side) < 20, "it is tried again now and then");
+    assert_eq!(side.downs(), 1);
+}
+
+/// An address at which nobody listens.
+fn unused() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
 
 #[test]

@@ -295,6 +295,8 @@ impl StreamPort {
             return;
         };
         self.gone(detail, now);
+        // Who has waited for that is taken in at once, so that what is sent meanwhile finds a connection.
+        self.accept(now);
     }
 }
 
