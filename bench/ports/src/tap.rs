@@ -6,6 +6,8 @@
 //!
 //! There are no kernel time stamps: a frame's instant is that at which it was read. Frames that nobody took in time are
 //! counted by the interface; the port looks once a second while frames come.
+//!
+//! The interface may be moved to another network namespace (`ip link set NAME netns …`) while the port has it.
 
 mod config;
 mod drops;
@@ -87,10 +89,10 @@ pub struct TapPort {
     changes: Changes,
     /// None while there is no interface.
     device: Option<SyncDevice>,
-    /// Of the interface that the device is for.
-    index: u32,
     /// It was there before, so it is somebody else's to make it.
     is_foreign: bool,
+    /// It was moved to another network namespace, where the port cannot see whether it is up until it sends.
+    is_away: bool,
     carries: bool,
     wants_room: bool,
     recheck_at: Option<Instant>,
@@ -117,15 +119,14 @@ impl TapPort {
         let changes = Changes::watch().map_err(failed)?;
         let is_foreign = !matches!(interfaces::state(&name), State::Absent);
         let device = make(&config, !is_foreign)?;
-        let index = device.if_index().map_err(failed)?;
         let mut port = TapPort {
             drops: Drops::of(&name).map_err(failed)?,
             config,
             base: *base,
             changes,
             device: Some(device),
-            index,
             is_foreign,
+            is_away: false,
             carries: false,
             wants_room: false,
             recheck_at: None,
@@ -149,36 +150,41 @@ impl TapPort {
     /// Looks at the interface anew. One that the port had made itself is made again when it is gone, after a while.
     fn check(&mut self) {
         let is_due = self.recheck_at.take().is_some_and(|at| at <= self.base.now());
-        let state = interfaces::state(&self.config.name);
-        let index = match &state {
-            State::Absent => None,
-            State::Idle(found, _) | State::Carries(found) => Some(found.index),
-        };
-        if index != Some(self.index) || self.device.is_none() {
-            self.device = None;
-            self.set_down("is gone");
-            if index.is_some() || (is_due && !self.is_foreign) {
-                self.make_again(index.is_none());
-            }
-            return;
-        }
+        // As the system has it now: an interface can be renamed, and it can be gone.
+        let name = self.device.as_ref().and_then(|device| device.name().ok());
+        let state = name.as_deref().map(interfaces::state);
+        let was_away = std::mem::replace(&mut self.is_away, matches!(state, Some(State::Absent)));
         match state {
-            State::Carries(_) if !self.carries => {
-                self.carries = true;
-                self.notices.push_back(Notice::Up { detail: self.config.name.clone() });
+            None => {
+                self.device = None;
+                self.set_down("is gone");
+                let is_there = !matches!(interfaces::state(&self.config.name), State::Absent);
+                if is_there || (is_due && !self.is_foreign) {
+                    self.make_again(!is_there);
+                }
             }
-            State::Idle(_, why) => self.set_down(why),
-            _ => {}
+            Some(State::Carries(_)) => self.set_up(),
+            Some(State::Idle(_, why)) => self.set_down(why),
+            Some(State::Absent) if !was_away => self.set_up(),
+            Some(State::Absent) => {}
+        }
+    }
+
+    fn set_up(&mut self) {
+        self.recheck_at = None;
+        if !self.carries {
+            self.carries = true;
+            let place = if self.is_away { ", in another namespace" } else { "" };
+            self.notices.push_back(Notice::Up { detail: format!("{}{place}", self.config.name) });
         }
     }
 
     fn make_again(&mut self, is_new: bool) {
         // What cannot be made now is tried again at the next look; that it is down has been told.
-        let Ok(device) = make(&self.config, is_new) else { return };
-        let Ok(index) = device.if_index() else { return };
-        self.index = index;
-        self.device = Some(device);
-        self.check();
+        if let Ok(device) = make(&self.config, is_new) {
+            self.device = Some(device);
+            self.check();
+        }
     }
 
     fn count_drops(&mut self) {
@@ -281,7 +287,7 @@ impl Port for TapPort {
     fn send(&mut self, frames: &[Bytes]) -> Sent {
         self.wants_room = false;
         for (number, frame) in frames.iter().enumerate() {
-            let Some(device) = self.device.as_ref().filter(|_| self.carries) else {
+            let Some(device) = self.device.as_ref().filter(|_| self.carries || self.is_away) else {
                 return Sent { taken: number, stopped: Some(Stopped::Down) };
             };
             let error = loop {
@@ -291,7 +297,12 @@ impl Port for TapPort {
                     Err(error) => break Some(error),
                 }
             };
-            let Some(error) = error else { continue };
+            let Some(error) = error else {
+                if !self.carries {
+                    self.set_up();
+                }
+                continue;
+            };
             let stopped = match errno(&error) {
                 Errno::EAGAIN | Errno::ENOBUFS | Errno::ENOMEM => {
                     self.wants_room = true;
