@@ -11,6 +11,7 @@ use crate::port::Port;
 use crate::stream::{self, StreamConfig, StreamPort};
 use crate::tcp::ListenError;
 use crate::text::{self, Form, PortTextError, Problem};
+use crate::udp::{self, UdpLinkConfig, UdpLinkPort};
 
 /// Makes the list of kinds: what each is called here, how it is written, how it is read, opened, and why it cannot be.
 macro_rules! kinds {
@@ -70,6 +71,8 @@ macro_rules! kinds {
 kinds! {
     /// A file of frames.
     File: frames_file::FORM, FileConfig => FilePort, FileError;
+    /// Datagrams.
+    Udp: udp::FORM, UdpLinkConfig => UdpLinkPort, udp::OpenError;
     /// A TCP stream.
     Stream: stream::FORM, StreamConfig => StreamPort, ListenError;
 }

@@ -15,7 +15,7 @@ use std::time::Duration;
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 use thiserror::Error;
 
-pub use port::{UdpLinkConfig, UdpLinkPort};
+pub use port::{FORM, UdpLinkConfig, UdpLinkPort};
 
 /// The largest datagram that UDP over IPv4 carries.
 pub const MAX_DATAGRAM: usize = 65_507;

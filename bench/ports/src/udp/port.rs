@@ -41,7 +41,8 @@ impl fmt::Display for UdpLinkConfig {
     }
 }
 
-const FORM: Form = Form {
+/// How it is written.
+pub const FORM: Form = Form {
     kind: "udp",
     place: Some("a port number or an address with one, where frames come in"),
     keys: &[Key::value("to", "the address and port that frames leave for")],
@@ -81,7 +82,7 @@ impl UdpLinkPort {
     ///
     /// # Errors
     /// The port is in use, not permitted, not of this machine, or the system refuses it otherwise.
-    pub fn open(mut config: UdpLinkConfig) -> Result<Self, OpenError> {
+    pub fn open(mut config: UdpLinkConfig, _base: &Timebase) -> Result<Self, OpenError> {
         let address = config.listen;
         let other = |source| OpenError::Other { address, source };
         let port = UdpPort::open(address)?;
@@ -241,9 +242,9 @@ mod tests {
     fn frames_are_stamped_in_order_and_before_they_are_read() {
         for host in ["127.0.0.1", "[::1]"] {
             let base = Timebase::start();
-            let mut b = UdpLinkPort::open(format!("udp:{host}:0").parse().unwrap()).unwrap();
+            let mut b = UdpLinkPort::open(format!("udp:{host}:0").parse().unwrap(), &base).unwrap();
             let to = b.config().listen.0;
-            let mut a = UdpLinkPort::open(format!("udp:{host}:0,to={to}").parse().unwrap()).unwrap();
+            let mut a = UdpLinkPort::open(format!("udp:{host}:0,to={to}").parse().unwrap(), &base).unwrap();
             assert!(matches!(b.poll_notice(), Some(Notice::Down { .. })), "it knows of no node");
             assert_eq!(b.send(&[Bytes::from_static(b"x")]).stopped, Some(Stopped::Down));
 
@@ -268,9 +269,9 @@ mod tests {
     #[test]
     fn a_datagram_too_long_is_refused_and_an_empty_one_passes() {
         let base = Timebase::start();
-        let mut b = UdpLinkPort::open("udp:0".parse().unwrap()).unwrap();
+        let mut b = UdpLinkPort::open("udp:0".parse().unwrap(), &base).unwrap();
         let to = b.config().listen.0;
-        let mut a = UdpLinkPort::open(format!("udp:0,to={to}").parse().unwrap()).unwrap();
+        let mut a = UdpLinkPort::open(format!("udp:0,to={to}").parse().unwrap(), &base).unwrap();
         let sent = a.send(&[Bytes::from(vec![0; MAX_DATAGRAM + 1])]);
         assert!(matches!(sent, Sent { taken: 0, stopped: Some(Stopped::Refused(_)) }), "{sent:?}");
         assert_eq!(a.send(&[Bytes::new(), Bytes::from(vec![0; MAX_DATAGRAM])]), Sent::all(2));
@@ -281,10 +282,10 @@ mod tests {
     #[test]
     fn what_the_kernel_had_to_drop_is_told() {
         let base = Timebase::start();
-        let mut b = UdpLinkPort::open("udp:0".parse().unwrap()).unwrap();
+        let mut b = UdpLinkPort::open("udp:0".parse().unwrap(), &base).unwrap();
         nix::sys::socket::setsockopt(b.port.socket(), sockopt::RcvBuf, &65_536).unwrap();
         let to = b.config().listen.0;
-        let mut a = UdpLinkPort::open(format!("udp:0,to={to}").parse().unwrap()).unwrap();
+        let mut a = UdpLinkPort::open(format!("udp:0,to={to}").parse().unwrap(), &base).unwrap();
         for _ in 0..200 {
             a.send(&vec![Bytes::from(vec![1; 8192]); 10]);
         }

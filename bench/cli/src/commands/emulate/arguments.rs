@@ -6,6 +6,7 @@ use std::str::FromStr;
 use clap::{Args, ValueEnum};
 use farlink_channel_models::{Errors, LightTime, Rate};
 use farlink_link::{ChannelConfig, Contacts, Damaged};
+use farlink_ports::PortConfig;
 use farlink_ports::udp::{UdpAddress, UdpLinkConfig, UdpRoute};
 use farlink_record::ChannelId;
 use farlink_units::{BitRate, Duration, Ratio, Size};
@@ -28,7 +29,7 @@ use crate::commands::Format;
 pub struct EmulateArguments {
     /// The ports of the two ends of the link: KIND:PLACE[,KEY=VALUE]…
     #[arg(value_name = "PORT", num_args = 0..=2)]
-    pub ports: Vec<UdpLinkConfig>,
+    pub ports: Vec<PortConfig>,
     /// A link by its two ports, `PORT <> PORT`; as often as there are links.
     #[arg(long, value_name = "LINK", conflicts_with = "ports")]
     pub link: Vec<LinkText>,
@@ -122,8 +123,8 @@ impl<T: FromStr + Copy> FromStr for Both<T> {
 /// The two ports of a link.
 #[derive(Clone, Debug)]
 pub struct LinkText {
-    pub a: UdpLinkConfig,
-    pub b: UdpLinkConfig,
+    pub a: PortConfig,
+    pub b: PortConfig,
 }
 
 impl FromStr for LinkText {
@@ -141,8 +142,8 @@ impl FromStr for LinkText {
 /// A link as it was asked for: its ports, and which directions it has.
 #[derive(Clone, Debug)]
 pub struct Wanted {
-    pub a: UdpLinkConfig,
-    pub b: UdpLinkConfig,
+    pub a: PortConfig,
+    pub b: PortConfig,
     pub has_return: bool,
 }
 
@@ -157,14 +158,14 @@ impl EmulateArguments {
                 std::net::SocketAddr::V6(_) => (std::net::Ipv6Addr::UNSPECIFIED, 0).into(),
             };
             let back = self.return_.as_ref();
-            let a = UdpLinkConfig { listen: forward.from, to: back.map(|back| back.to) };
+            let a = PortConfig::Udp(UdpLinkConfig { listen: forward.from, to: back.map(|back| back.to) });
             let listen = back.map_or_else(|| UdpAddress(any(forward.to)), |back| back.from);
-            let b = UdpLinkConfig { listen, to: Some(forward.to) };
+            let b = PortConfig::Udp(UdpLinkConfig { listen, to: Some(forward.to) });
             return Ok(vec![Wanted { a, b, has_return: back.is_some() }]);
         }
         match (self.ports.as_slice(), self.link.as_slice()) {
-            ([a, b], []) => Ok(vec![both_ways(*a, *b)]),
-            ([], links @ [_, ..]) => Ok(links.iter().map(|link| both_ways(link.a, link.b)).collect()),
+            ([a, b], []) => Ok(vec![both_ways(a.clone(), b.clone())]),
+            ([], links @ [_, ..]) => Ok(links.iter().map(|link| both_ways(link.a.clone(), link.b.clone())).collect()),
             ([one], []) => {
                 Err(format!("a link has two ends, but there is only the port `{one}`: name another after it"))
             }
@@ -212,7 +213,8 @@ mod tests {
     #[test]
     fn a_link_is_two_ports() {
         let link: LinkText = "udp:5001 <> udp:5003,to=127.0.0.1:5002".parse().unwrap();
-        assert_eq!((link.a.listen.0.port(), link.b.to.map(|to| to.port())), (5001, Some(5002)));
+        assert_eq!(link.a.to_string(), "udp:127.0.0.1:5001");
+        assert_eq!(link.b.to_string(), "udp:127.0.0.1:5003,to=127.0.0.1:5002");
         assert!("udp:5001".parse::<LinkText>().unwrap_err().contains("<>"));
         assert!("udp:5001 <> 7".parse::<LinkText>().unwrap_err().contains("no kind of port"));
     }

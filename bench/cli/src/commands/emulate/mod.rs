@@ -9,7 +9,6 @@ use std::thread;
 use std::time::{Duration as StdDuration, SystemTime, UNIX_EPOCH};
 
 use farlink_ports::Timebase;
-use farlink_ports::udp::UdpLinkPort;
 use farlink_record::instrument::Snapshot;
 use farlink_record::recording::RecordingDigest;
 use farlink_record::results::Results;
@@ -41,8 +40,7 @@ pub fn emulate(arguments: &EmulateArguments) -> Ending {
     let mut plans = Vec::new();
     let mut count = 0;
     for (index, link) in wanted.iter().enumerate() {
-        let open = |config| UdpLinkPort::open(config);
-        let (a, b) = match open(link.a).and_then(|a| Ok((a, open(link.b)?))) {
+        let (a, b) = match link.a.open(&base).and_then(|a| Ok((a, link.b.open(&base)?))) {
             Ok(ports) => ports,
             Err(error) => return bench_failed(error),
         };
@@ -54,7 +52,7 @@ pub fn emulate(arguments: &EmulateArguments) -> Ending {
         };
         let forward = Some(channel(true));
         let return_ = link.has_return.then(|| channel(false));
-        plans.push(LinkPlan { a: Box::new(a), b: Box::new(b), forward, return_ });
+        plans.push(LinkPlan { a, b, forward, return_ });
     }
     let header = header(arguments, &plans);
     let setup = Setup {
