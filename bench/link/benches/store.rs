@@ -2,11 +2,15 @@
 //!
 //! ```text
 //! cargo bench -p farlink-link --bench store [-- DIR [GIGABYTES]]
+//! cargo bench -p farlink-link --bench store -- --real-time DIR
 //! ```
 //!
 //! Frames of 1024 bytes, one direction, as quick as one thread can put them in and take them out again; where the disk is slower
 //! than that, it is waited for. The last line is a process of its own, so that its memory is what the store takes: 400 Mbit/s
 //! over 60 s are under way before the first frame is taken, and from then on one goes in for each that comes out.
+//!
+//! With `--real-time` it is those 400 Mbit/s over those 60 s, for 80 s in all, and nothing waits for the disk: what has no room is
+//! lost, and what the disk gives back too late is late.
 
 use std::collections::VecDeque;
 use std::hint::black_box;
@@ -122,8 +126,52 @@ fn large(directory: &Path, gigabytes: u64) {
     );
 }
 
+/// 400 Mbit/s over 60 s, in real time.
+fn real_time(directory: &Path) {
+    const SECONDS: u64 = 80;
+    let budget = StoreBudget::new(StoreBudget::DEFAULT_MEMORY_BYTES, Some(&SpillConfig::new(directory)));
+    let budget = budget.unwrap_or_else(|error| panic!("{error}"));
+    let mut store = DelayStore::bounded(&budget);
+    let content = Bytes::from(vec![0x55; FRAME_BYTES]);
+    let frames = SECONDS * 1_000_000_000 / 20_480;
+    let delay = farlink_units::Duration::from_secs(60);
+    let (mut offered, mut lost, mut taken) = (0, 0_u64, 0_u64);
+    let mut latest = farlink_units::Duration::from_nanos(0);
+    let start = Real::now();
+    while taken + lost < frames {
+        let now = Instant::ZERO + start.elapsed().into();
+        while offered < frames && Instant::from_nanos(offered as i64 * 20_480) <= now {
+            let mut arrival = frame(offered, &content);
+            arrival.at += delay;
+            match store.room(FRAME_BYTES) {
+                Ok(()) => store.push_back(arrival),
+                Err(_) => lost += 1,
+            }
+            offered += 1;
+        }
+        while let Some(arrival) = store.take_due(now) {
+            taken += 1;
+            if arrival.lost.is_some() {
+                lost += 1;
+            }
+            latest = latest.max(now - arrival.at);
+        }
+        if offered == frames && store.first_due().is_none() {
+            break;
+        }
+        std::thread::sleep(Duration::from_micros(200));
+    }
+    println!(
+        "400 Mbit/s over 60 s, in real time: {offered} frames in, {taken} out, {lost} lost; the latest {latest} late"
+    );
+    println!("at most {} MiB resident; {:#?}", status("VmHWM") / MIB, budget.state());
+}
+
 fn main() {
     let mut arguments: VecDeque<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    if arguments.front().is_some_and(|first| first == "--real-time") {
+        return real_time(&arguments.get(1).map_or_else(std::env::temp_dir, PathBuf::from));
+    }
     let as_child = arguments.front().is_some_and(|first| first == "--large");
     if as_child {
         arguments.pop_front();
