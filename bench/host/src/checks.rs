@@ -2,7 +2,7 @@
 //! exact its time is, with a remedy where there is one.
 //!
 //! No check needs a privilege. Nothing is guessed: what cannot be read is [`State::Unknown`] and says why. Programs that are
-//! asked for their version get two seconds, no input of anybody's, and a folder of their own to litter.
+//! asked for their version get five seconds, no input of anybody's, and a folder of their own to litter.
 
 mod clock;
 mod devices;
@@ -139,7 +139,8 @@ impl Check {
 pub struct Options {
     /// Where delay stores would spill to.
     pub spill: PathBuf,
-    /// How long the timer is measured, for each of three ways to sleep. Below some 100 ms the figures tell little.
+    /// How long the timer is measured, for each of three ways to sleep; for ten sleeps at least. Below some 100 ms the figures
+    /// tell little.
     pub measure: Duration,
     /// Where SDR modules may be beside the usual places.
     pub sdr_modules: Vec<PathBuf>,

@@ -6,8 +6,8 @@ use super::program::{ask, version};
 use super::{Check, State};
 use crate::Tree;
 
-/// A version is told at once, or not at all.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// A version is told at once, or not at all; on a busy machine, nearly at once.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A program, or several that belong together.
 struct Software {

@@ -375,7 +375,7 @@ fn a_stack_that_hangs_is_ended_and_told() {
     let made = Made::of(&[]).program("hdtn-one-process", "sleep 300");
     let begun = Instant::now();
     let found = software::checks(&made.tree());
-    expect(&found, "hdtn", State::Fair, &["no answer in 2 s", "hdtn-one-process"], None);
+    expect(&found, "hdtn", State::Fair, &["no answer in 5 s", "hdtn-one-process"], None);
     assert!(begun.elapsed() < Duration::from_secs(60));
 }
 
@@ -403,12 +403,10 @@ fn this_machine_is_examined_whole() {
 fn a_system_that_tells_nothing_is_unknown_or_has_nothing() {
     let made = Made::of(&[]);
     let options = Options { measure: Duration::ZERO, spill: made.root.path().join("missing"), sdr_modules: Vec::new() };
-    for check in examine(&made.tree(), &options) {
-        assert!(
-            matches!(check.state, State::Unknown | State::Absent)
-                || check.name == "clock-synchronisation"
-                || check.name == "idle-states",
-            "{check:#?}"
-        );
+    // What is asked of the kernel and not read in files.
+    let asked = |name: &str| name.starts_with("timer-") || name == "clock-synchronisation";
+    for check in examine(&made.tree(), &options).iter().filter(|check| !asked(check.name)) {
+        let nothing = matches!(check.state, State::Unknown | State::Absent);
+        assert!(nothing || check.name == "idle-states", "{check:#?}");
     }
 }
