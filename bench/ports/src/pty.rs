@@ -201,11 +201,11 @@ impl PtyOpener {
     }
 }
 
-/// Whether somebody has the far side open.
-fn is_open(master: &OwnedFd) -> io::Result<bool> {
-    let mut look = [PollFd::new(master, PollFlags::empty())];
+/// What there is to do at a pseudo-terminal: [`PollFlags::HUP`] says that nobody has the far side open.
+fn look(master: &OwnedFd) -> io::Result<PollFlags> {
+    let mut look = [PollFd::new(master, PollFlags::IN)];
     poll(&mut look, Some(&rustix::time::Timespec::default()))?;
-    Ok(!look[0].revents().contains(PollFlags::HUP))
+    Ok(look[0].revents())
 }
 
 impl Opener for PtyOpener {
@@ -213,7 +213,9 @@ impl Opener for PtyOpener {
     type Error = String;
 
     fn open(&mut self) -> Result<(Self::Line, String), String> {
-        if !is_open(&self.master).map_err(|error| error.to_string())? {
+        let seen = look(&self.master).map_err(|error| error.to_string())?;
+        // What a program wrote that has gone again already, as `cat frames >/tmp/modem` does, is still to be read.
+        if seen.contains(PollFlags::HUP) && !seen.contains(PollFlags::IN) {
             return Err(format!("nobody has {} open", self.path.display()));
         }
         let line = polled(&self.master).map_err(|error| error.to_string())?;
@@ -239,7 +241,7 @@ impl Opener for PtyOpener {
     fn close(&mut self, line: Self::Line, _unwritten: bool) {
         drop(line);
         // If somebody has opened it meanwhile, it is as they have set it. If renewing fails, the next finds it as the last left it.
-        if is_open(&self.master).is_ok_and(|open| !open) {
+        if look(&self.master).is_ok_and(|seen| seen.contains(PollFlags::HUP)) {
             let _ = self.renew();
         }
     }
@@ -280,7 +282,7 @@ trait WriteSome {
 impl WriteSome for Arc<OwnedFd> {
     fn write_some(&self, octets: &[u8]) -> io::Result<usize> {
         // A pseudo-terminal that nobody has open takes what is written and keeps it for whoever comes.
-        if !is_open(self)? {
+        if look(self)?.contains(PollFlags::HUP) {
             return Err(Errno::IO.into());
         }
         Ok(rustix::io::write(self, octets)?)

@@ -31,6 +31,19 @@ fn raw(path: &Path) -> File {
     OpenOptions::new().read(true).write(true).open(path).unwrap()
 }
 
+/// Reads until at least one frame has come.
+fn read_some(program: &mut File, framing: Framing) -> Vec<Bytes> {
+    let mut decoder = Decoder::new(framing);
+    let mut octets = [0; 4096];
+    loop {
+        let read = program.read(&mut octets).unwrap();
+        let frames = decoded(&mut decoder, &octets[..read]);
+        if !frames.is_empty() {
+            return frames;
+        }
+    }
+}
+
 #[test]
 fn frames_of_every_length_pass_between_it_and_a_program_that_takes_it_for_a_serial_line() {
     let lengths: Vec<usize> = (1..=2000).chain([MAX_FRAME_BYTES, 1, MAX_FRAME_BYTES]).collect();
@@ -88,9 +101,7 @@ fn it_is_up_while_somebody_has_it_open_and_keeps_nothing_for_the_next() {
         assert_eq!(port.frames[round].content, frame(round, 20));
         let sent = frame(100 + round, 30);
         port.send_all(std::slice::from_ref(&sent));
-        let mut octets = vec![0; 200];
-        let read = program.read(&mut octets).unwrap();
-        assert_eq!(decoded(&mut Decoder::new(Framing::Slip), &octets[..read]), [sent]);
+        assert_eq!(read_some(&mut program, Framing::Slip), [sent]);
         // These it never reads, so that the next would find them.
         port.send_all(&[frame(200, 50), frame(201, 50)]);
         std::thread::sleep(Duration::from_millis(20));
@@ -131,14 +142,23 @@ fn a_program_that_does_not_read_makes_it_busy_and_going_away_ends_that() {
     let mut program = raw(&path);
     port.notices_until("another program", is_up);
     port.send_all(&[frame(9, 2000)]);
-    let mut decoder = Decoder::new(Framing::Cobs);
-    let mut received = Vec::new();
-    while received.is_empty() {
-        let mut octets = [0; 4096];
-        let read = program.read(&mut octets).unwrap();
-        received = decoded(&mut decoder, &octets[..read]);
+    assert_eq!(read_some(&mut program, Framing::Cobs), [frame(9, 2000)]);
+}
+
+#[test]
+fn a_program_that_writes_and_goes_at_once_is_heard() {
+    let base = Timebase::start();
+    let (_folder, path, _) = ends();
+    let mut port = make(&path, Framing::Slip, base);
+    for number in 1..=50 {
+        let before = base.now();
+        raw(&path).write_all(&encoded(Framing::Slip, &[frame(number, number)])).unwrap();
+        port.until("the frame", |port| port.frames.len() == number);
+        let last = &port.frames[number - 1];
+        assert_eq!(last.content, frame(number, number));
+        assert!(before <= last.at && last.at <= base.now());
     }
-    assert_eq!(received, [frame(9, 2000)]);
+    port.notices_until("the last program to be gone", is_down);
 }
 
 #[test]
