@@ -49,6 +49,10 @@ impl Progress {
                 format!("{} opens {until}: {rate}, light time {light_time}", self.channel(*channel))
             }
             Event::ContactClosed { channel } => format!("{} closes", self.channel(*channel)),
+            Event::Controlled { channel, control, by } => {
+                let channel = channel.map_or("all channels", |channel| self.channel(channel));
+                format!("{channel}: {control} (by {})", by.as_str())
+            }
             Event::Bundle { node, traffic: Some(traffic), bytes, notice, .. } => {
                 return self.bundle(stamped, *node, *traffic, *bytes, notice);
             }

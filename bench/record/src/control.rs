@@ -193,6 +193,17 @@ pub enum ControlledBy {
     Script,
 }
 
+impl ControlledBy {
+    /// In words, after "by".
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            ControlledBy::Socket => "`farlink ctl`",
+            ControlledBy::View => "hand",
+            ControlledBy::Script => "script",
+        }
+    }
+}
+
 impl fmt::Display for Control {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

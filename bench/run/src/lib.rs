@@ -4,7 +4,8 @@
 //! 1. [`prepare`] turns a checked [`Scenario`](farlink_scenario::Scenario) into a [`Prepared`] run: contacts and light times
 //!    from the geometry, nodes with their schedules and routes, the traffic with its hashes. It writes nothing.
 //! 2. [`RunFolder::create`] makes the folder, with results that say "inconclusive" until there are better ones.
-//! 3. [`Prepared::run`] drives the bench and writes the recording, the capture and what is delivered as they come about.
+//! 3. [`Prepared::run`] drives the bench and writes the recording, the capture and what is delivered as they come about. What
+//!    people and scripts say meanwhile is its [`Steering`].
 
 mod budget;
 mod contact_plan;
@@ -15,6 +16,7 @@ mod plan;
 mod prepare;
 mod run;
 mod signal;
+mod steering;
 mod verdicts;
 
 pub use budget::{BudgetAt, LinkBudgetError, link_budget};
@@ -24,3 +26,4 @@ pub use geometry::{GeometryError, geometry};
 pub use prepare::{PrepareError, Prepared, prepare};
 pub use run::{ClockKind, Finished, RunError};
 pub use signal::SignalError;
+pub use steering::Steering;

@@ -7,9 +7,12 @@ use std::str::FromStr;
 use std::sync::atomic::AtomicBool;
 
 use bytes::Bytes;
-use farlink_link::clock::Clock;
+use farlink_control::{Answer, Ask, ChannelSnapshot, Snapshot, Timed};
+use farlink_link::ControlError;
+use farlink_link::clock::{Clock, Waited};
 use farlink_nodes::builtin::Delivery;
 use farlink_record::capture::CaptureWriter;
+use farlink_record::control::{Control, ControlledBy};
 use farlink_record::counters::RunCounters;
 use farlink_record::recording::{RecordingDigest, RecordingWriter, hex};
 use farlink_record::results::{Results, Timing};
@@ -20,6 +23,7 @@ use thiserror::Error;
 
 use crate::folder::{FolderError, RunFolder};
 use crate::prepare::{Prepared, Sending};
+use crate::steering::Steering;
 use crate::verdicts::{Fate, Outcome};
 
 /// Which clock drives a run, as users write it: `virtual`, `wall`, `wall:600`.
@@ -69,6 +73,16 @@ pub enum RunError {
     /// The run folder could not be written.
     #[error(transparent)]
     Folder(#[from] FolderError),
+    /// A control of the script cannot be done.
+    #[error("the script says `{control}` at {at}: {source}")]
+    Script {
+        /// When.
+        at: Instant,
+        /// What.
+        control: Control,
+        /// Why not.
+        source: ControlError,
+    },
 }
 
 /// A run that has ended, one way or the other.
@@ -91,7 +105,7 @@ struct Files {
 struct Sinks<'a> {
     files: Files,
     counters: RunCounters,
-    error: Option<FolderError>,
+    error: Option<RunError>,
     observe: &'a mut dyn FnMut(&Stamped),
 }
 
@@ -102,7 +116,7 @@ impl Sinks<'_> {
             let Files { recording, recording_path, capture, capture_path } = &mut self.files;
             let recorded = recording.event(&stamped).map_err(|source| FolderError::new(recording_path, source));
             let captured = capture.event(&stamped).map_err(|source| FolderError::new(capture_path, source));
-            self.error = recorded.and(captured).err();
+            self.error = recorded.and(captured).err().map(RunError::from);
         }
         (self.observe)(&stamped);
     }
@@ -111,7 +125,8 @@ impl Sinks<'_> {
     fn flush(&mut self) {
         if self.error.is_none() {
             let Files { recording, recording_path, .. } = &mut self.files;
-            self.error = recording.flush().map_err(|source| FolderError::new(recording_path, source)).err();
+            self.error =
+                recording.flush().map_err(|source| FolderError::new(recording_path, source)).err().map(RunError::from);
         }
     }
 }
@@ -120,6 +135,9 @@ impl Prepared {
     /// Drives the bench to the end of the scenario, or until `stop` is set or the disk is full. Every event goes to
     /// `observe` as well.
     ///
+    /// What `steering` says is done at the instant that the clock shows then, and before all else that happens at that instant.
+    /// So a run whose recording is the script of another one makes the same of that one.
+    ///
     /// # Errors
     /// The files of the run cannot be opened. What goes wrong later is told in [`Finished::error`], since there are results
     /// by then.
@@ -127,6 +145,7 @@ impl Prepared {
         mut self,
         folder: &RunFolder,
         stop: &AtomicBool,
+        steering: Steering,
         observe: &mut dyn FnMut(&Stamped),
     ) -> Result<Finished, RunError> {
         let mut fates = vec![Fate::default(); self.sendings.len()];
@@ -142,16 +161,23 @@ impl Prepared {
         };
         let mut pending: Vec<usize> = (0..self.sendings.len()).collect();
         pending.sort_by_key(|index| std::cmp::Reverse((self.sendings[*index].at, *index)));
+        let Steering { mut script, server } = steering;
+        script.reverse();
         let mut now = Instant::ZERO;
+        // The first instant at which a control comes before all else.
+        let mut free = Instant::ZERO;
         let mut interrupted = false;
-        let began = std::time::Instant::now();
-        let mut flushed = began;
+        let mut flushed = std::time::Instant::now();
         loop {
             let sending = pending.last().map(|index| self.sendings[*index].at);
             let bench = self.bench.next_instant();
-            let next = sending.into_iter().chain(bench).min().filter(|at| *at <= self.end).unwrap_or(self.end);
+            let said = script.last().map(|timed| timed.at);
+            let next =
+                [sending, bench, said].into_iter().flatten().min().filter(|at| *at <= self.end).unwrap_or(self.end);
             if let ClockKind::Wall { speed } = self.clock
-                && (flushed.elapsed() > HELD_BACK || (next - now).as_secs_f64() / speed > HELD_BACK.as_secs_f64())
+                && (clock.is_paused()
+                    || flushed.elapsed() > HELD_BACK
+                    || (next - now).as_secs_f64() / speed > HELD_BACK.as_secs_f64())
             {
                 sinks.flush();
                 flushed = std::time::Instant::now();
@@ -160,15 +186,51 @@ impl Prepared {
                 interrupted = true;
                 break;
             }
-            if !clock.wait_until(next, stop) {
-                if let ClockKind::Wall { speed } = self.clock {
-                    let reached = Duration::from_secs_f64(began.elapsed().as_secs_f64() * speed);
-                    now = now.max(next.min(Instant::ZERO + reached));
+            let mut request = None;
+            let waited = clock.wait(next, stop, &mut |patience| match &server {
+                // What has happened at the next instant already comes first.
+                Some(server) if next >= free => {
+                    request = server.wait(patience);
+                    request.is_some()
                 }
-                interrupted = true;
-                break;
+                _ => {
+                    std::thread::sleep(patience);
+                    false
+                }
+            });
+            match (waited, request) {
+                (Waited::Stopped, _) => {
+                    if let Some(reached) = clock.now() {
+                        now = now.max(next.min(reached));
+                    }
+                    interrupted = true;
+                    break;
+                }
+                (Waited::Called, Some(request)) => {
+                    let at = clock.now().unwrap_or(next).clamp(free, next);
+                    if let Ask::Snapshot = request.ask() {
+                        let snapshot = self.snapshot(at, clock.is_paused(), &sinks.counters);
+                        request.answer(Answer::Snapshot(snapshot));
+                    } else if let Ask::Control { control } = request.ask().clone() {
+                        (now, free) = (at, at);
+                        let timed = Timed { at, channel: request.channel(), control };
+                        request.answer_done(self.obey(&timed, ControlledBy::Socket, &mut clock, &mut sinks));
+                    }
+                    continue;
+                }
+                (Waited::Called, None) | (Waited::Reached, _) => {}
             }
             now = next;
+            if said == Some(next)
+                && let Some(timed) = script.pop()
+            {
+                if let Err(source) = self.obey(&timed, ControlledBy::Script, &mut clock, &mut sinks) {
+                    let Timed { at, control, .. } = timed;
+                    sinks.error.get_or_insert(RunError::Script { at, control, source });
+                }
+                continue;
+            }
+            free = Instant::from_nanos(next.as_nanos().saturating_add(1));
             let node = if sending == Some(next) && bench.is_none_or(|b| next < b) {
                 pending.pop().map(|index| self.start(now, index, &mut fates, &mut sinks))
             } else if bench == Some(next) {
@@ -183,19 +245,45 @@ impl Prepared {
         sinks.event(Stamped { at: now, event: Event::Ended { interrupted } });
 
         let timing = clock.lateness();
+        drop(server);
         let Sinks { files, counters, mut error, .. } = sinks;
         let digest = match close(files) {
             Ok(digest) => Some(digest),
             Err(problem) => {
-                error.get_or_insert(problem);
+                error.get_or_insert(problem.into());
                 None
             }
         };
         let results = self.outcome(&fates, &counters, digest, interrupted || error.is_some(), now, timing);
         if let Err(problem) = folder.write_results(&results) {
-            error.get_or_insert(problem);
+            error.get_or_insert(problem.into());
         }
-        Ok(Finished { results, error: error.map(RunError::from) })
+        Ok(Finished { results, error })
+    }
+
+    /// Does what somebody says. Only who says it live can stop the clock: a script counts its time.
+    fn obey(
+        &mut self,
+        timed: &Timed,
+        by: ControlledBy,
+        clock: &mut Clock,
+        sinks: &mut Sinks<'_>,
+    ) -> Result<(), ControlError> {
+        let Timed { at, channel, control } = timed;
+        self.bench.control(*at, *channel, control, by, &mut |stamped| sinks.event(stamped))?;
+        match control {
+            Control::Pause if by != ControlledBy::Script => clock.pause(),
+            Control::Resume if by != ControlledBy::Script => clock.resume(),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn snapshot(&self, at: Instant, paused: bool, counters: &RunCounters) -> Snapshot {
+        let named = self.header.channels.iter().map(|info| info.name.as_str());
+        let channels = named.zip(self.bench.channels()).zip(&counters.channels);
+        let channels = channels.map(|((name, channel), counters)| ChannelSnapshot::of(name, at, channel, counters));
+        Snapshot { at, paused, channels: channels.collect() }
     }
 
     fn outcome(
@@ -249,7 +337,7 @@ impl Prepared {
             match folder.write_delivered(&sending.file_name, &payload) {
                 Ok(file) => fates[index].file = Some(file),
                 Err(error) => {
-                    sinks.error.get_or_insert(error);
+                    sinks.error.get_or_insert(error.into());
                 }
             }
             let fate = &mut fates[index];

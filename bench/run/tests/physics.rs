@@ -8,7 +8,7 @@ use farlink_channel_models::{Geometry, Place, Visibility};
 use farlink_contact_plan::{Contact, ContactPlan, NodeId, Rate};
 use farlink_record::results::{ChannelResult, Results, Verdict};
 use farlink_record::{Event, LossCause, Stamped};
-use farlink_run::{ClockKind, RunFolder, contact_plan, prepare};
+use farlink_run::{ClockKind, RunFolder, Steering, contact_plan, prepare};
 use farlink_scenario::{Overrides, Scenario, load};
 use farlink_units::{Duration, Instant};
 
@@ -64,7 +64,7 @@ fn drive(scenario: &Scenario, folder: &Path) -> Told {
     let mut events = Vec::new();
     let prepared = prepare(scenario, ClockKind::Virtual).unwrap();
     let mut observe = |stamped: &Stamped| events.push(stamped.clone());
-    let finished = prepared.run(&run, &AtomicBool::new(false), &mut observe).unwrap();
+    let finished = prepared.run(&run, &AtomicBool::new(false), Steering::none(), &mut observe).unwrap();
     assert!(finished.error.is_none());
     Told { results: finished.results, events }
 }

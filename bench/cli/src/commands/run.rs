@@ -9,9 +9,10 @@ use std::thread;
 use std::time::Duration;
 
 use clap::Args;
+use farlink_control::{Script, Server, default_path};
 use farlink_dashboards::{Outcome, Pace};
 use farlink_record::{Event, Header, Stamped};
-use farlink_run::{ClockKind, Finished, Prepared, RunError, RunFolder, prepare};
+use farlink_run::{ClockKind, Finished, Prepared, RunError, RunFolder, Steering, prepare};
 use farlink_scenario::{Overrides, Scenario, load};
 use hifitime::Epoch;
 
@@ -28,7 +29,9 @@ const PLAYBACK: Duration = Duration::from_secs(40);
 #[command(after_help = "Examples:\n  \
     farlink run fixtures/scenarios/mars-relay.yaml\n  \
     farlink run fixtures/scenarios/mars-relay.yaml --headless --payload picture.jpg --out runs/picture\n  \
-    farlink run fixtures/scenarios/mars-relay.yaml --clock wall:600")]
+    farlink run fixtures/scenarios/mars-relay.yaml --clock wall:600\n  \
+    farlink run fixtures/scenarios/mars-relay.yaml --clock wall:600 --control    (then `farlink ctl snapshot`)\n  \
+    farlink run fixtures/scenarios/mars-relay.yaml --script runs/before/recording.jsonl")]
 pub struct RunArguments {
     /// The scenario file.
     scenario: PathBuf,
@@ -47,6 +50,13 @@ pub struct RunArguments {
     /// Print progress lines instead of opening the live view. It is so anyway where the output is no terminal.
     #[arg(long)]
     headless: bool,
+    /// Say what this script says, at its times: a list such as `- { at: 12s, channel: a->b, do: drop 2 report }`, or the
+    /// recording of a run in which it was said by hand.
+    #[arg(long, value_name = "FILE")]
+    script: Option<PathBuf>,
+    /// Listen for `farlink ctl`, at this socket or at a default one. Needs the wall clock: nobody is as quick as the other.
+    #[arg(long, value_name = "PATH")]
+    control: Option<Option<PathBuf>>,
     /// How to print the results; `json` prints them alone, without progress lines.
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -76,19 +86,26 @@ pub fn run(arguments: &RunArguments) -> Ending {
         Ok(prepared) => prepared,
         Err(error) => return bench_failed(error),
     };
+    let steering = match steering(arguments, &prepared, &scenario.name) {
+        Ok(steering) => steering,
+        Err(problem) => return bench_failed(problem),
+    };
     let folder = match RunFolder::create(&arguments.out.clone().unwrap_or_else(|| default_folder(&scenario))) {
         Ok(folder) => folder,
         Err(error) => return bench_failed(error),
     };
     let watched = !arguments.headless && arguments.format == Format::Text && stdout().is_terminal();
     let finished = if watched {
-        run_watched(prepared, &folder, &stop, arguments.clock)
+        run_watched(prepared, &folder, &stop, steering, arguments.clock)
     } else if arguments.format == Format::Json {
-        prepared.run(&folder, &stop, &mut |_| ())
+        prepared.run(&folder, &stop, steering, &mut |_| ())
     } else {
         let mut progress = Progress::new(prepared.header.clone());
         say!("{}", progress.title());
-        prepared.run(&folder, &stop, &mut |stamped| {
+        if let Some(server) = &steering.server {
+            say!("control: {}", server.path().display());
+        }
+        prepared.run(&folder, &stop, steering, &mut |stamped| {
             if let Some(line) = progress.line(stamped) {
                 say!("{line}");
             }
@@ -122,6 +139,31 @@ pub fn run(arguments: &RunArguments) -> Ending {
     }
 }
 
+/// What the arguments say shall be said to the run, or what is wrong with them.
+fn steering(arguments: &RunArguments, prepared: &Prepared, scenario: &str) -> Result<Steering, String> {
+    let channels: Vec<String> = prepared.header.channels.iter().map(|channel| channel.name.clone()).collect();
+    let script = match &arguments.script {
+        Some(path) => {
+            let script = Script::load(path).and_then(|script| script.resolve(&channels));
+            script.map_err(|error| error.to_string())?
+        }
+        None => Vec::new(),
+    };
+    let server = match (&arguments.control, arguments.clock) {
+        (None, _) => None,
+        (Some(_), ClockKind::Virtual) => {
+            return Err(
+                "--control needs a clock that waits for people: add `--clock wall`, or use --script".to_string()
+            );
+        }
+        (Some(path), ClockKind::Wall { .. }) => {
+            let path = path.clone().unwrap_or_else(|| default_path(&format!("{scenario}-{}", std::process::id())));
+            Some(Server::start(&path, channels).map_err(|error| error.to_string())?)
+        }
+    };
+    Ok(Steering { script, server })
+}
+
 /// `runs/<scenario>-<UTC time>`, with a number if two runs begin in the same second.
 fn default_folder(scenario: &Scenario) -> PathBuf {
     let now = Epoch::now().unwrap_or(scenario.epoch);
@@ -139,6 +181,7 @@ fn run_watched(
     prepared: Prepared,
     folder: &RunFolder,
     stop: &Arc<AtomicBool>,
+    steering: Steering,
     clock: ClockKind,
 ) -> Result<Finished, RunError> {
     let header: Header = prepared.header.clone();
@@ -150,7 +193,7 @@ fn run_watched(
     thread::scope(|scope| {
         let runner = scope.spawn(|| {
             let mut sender = Some(sender);
-            prepared.run(folder, stop, &mut |stamped| {
+            prepared.run(folder, stop, steering, &mut |stamped| {
                 // A view that has been left is no reason to end the run.
                 if sender.as_ref().is_some_and(|s| s.send(without_content(stamped)).is_err()) {
                     sender = None;

@@ -8,7 +8,7 @@ use farlink_wire::bpv7::EidSyntaxError;
 use rand_chacha::rand_core::Rng;
 use thiserror::Error;
 
-use super::faults::{MAX_COPIES, MAX_FAULTS};
+use super::faults::{MAX_COPIES, MAX_FAULTS, matcher};
 use super::{Channel, Contacts};
 
 /// Longest light time that can be ordered: a year, which no store holds but every instant can bear.
@@ -66,6 +66,22 @@ pub enum ControlError {
         /// How many there are.
         channels: usize,
     },
+}
+
+/// Whether there is a channel, or a clock, that can do it.
+///
+/// # Errors
+/// A number or an endpoint in it is none; see [`ControlError`].
+pub fn check(control: &Control) -> Result<(), ControlError> {
+    match control {
+        Control::Rate { bps: Some(0) } => Err(ControlError::ZeroRate),
+        Control::Ber { ber } if !(0.0..=0.5).contains(ber) => Err(ControlError::BitErrorRatio { ber: *ber }),
+        Control::Delay { light_time } if !(Duration::ZERO..=MAX_LIGHT_TIME).contains(&Duration::from(*light_time)) => {
+            Err(ControlError::LightTime { light_time: (*light_time).into() })
+        }
+        Control::Fault(fault) => matcher(fault).map(|_| ()),
+        _ => Ok(()),
+    }
 }
 
 /// What a channel would do had nobody told it otherwise, as far as somebody has.
@@ -140,15 +156,9 @@ impl Channel {
     /// # Errors
     /// As that.
     pub fn check(&self, control: &Control) -> Result<(), ControlError> {
+        check(control)?;
         match control {
-            Control::Rate { bps: Some(0) } => Err(ControlError::ZeroRate),
-            Control::Ber { ber } if !(0.0..=0.5).contains(ber) => Err(ControlError::BitErrorRatio { ber: *ber }),
-            Control::Delay { light_time }
-                if !(Duration::ZERO..=MAX_LIGHT_TIME).contains(&Duration::from(*light_time)) =>
-            {
-                Err(ControlError::LightTime { light_time: (*light_time).into() })
-            }
-            Control::Fault(fault) => self.faults.check(fault).map(|_| ()),
+            Control::Fault(_) if self.faults.is_full() => Err(ControlError::TooManyFaults),
             Control::Pause | Control::Resume => Err(ControlError::OfTheClock { control: control.clone() }),
             _ => Ok(()),
         }

@@ -107,6 +107,27 @@ impl Armed {
     }
 }
 
+/// Whether a fault would do anything, and to which frames.
+pub(super) fn matcher(fault: &Fault) -> Result<Matcher, ControlError> {
+    if fault.count == Some(0) {
+        return Err(ControlError::Nothing { what: "count" });
+    }
+    let (what, amount, most) = match fault.action {
+        FaultAction::Drop => ("drop", 1, 1),
+        FaultAction::Damage { bits } => ("bits", bits, u32::MAX),
+        FaultAction::Duplicate { copies } => ("copies", copies, MAX_COPIES),
+        FaultAction::Reorder { after } => ("after", after, u32::MAX),
+        FaultAction::Truncate { bytes } => ("bytes", bytes, u32::MAX),
+    };
+    if amount == 0 {
+        return Err(ControlError::Nothing { what });
+    }
+    if amount > most {
+        return Err(ControlError::TooManyCopies { copies: amount });
+    }
+    Matcher::new(&fault.only, fault.each_session).map_err(ControlError::Endpoint)
+}
+
 /// The faults of a channel, in the order in which they were told.
 #[derive(Debug, Default)]
 pub(super) struct Faults {
@@ -125,35 +146,14 @@ impl Faults {
         self.armed.iter().map(|armed| &armed.fault)
     }
 
-    /// Whether a fault can be armed.
-    pub(super) fn check(&self, fault: &Fault) -> Result<Matcher, ControlError> {
-        if self.armed.len() >= MAX_FAULTS {
-            return Err(ControlError::TooManyFaults);
-        }
-        if fault.count == Some(0) {
-            return Err(ControlError::Nothing { what: "count" });
-        }
-        let (what, amount, most) = match fault.action {
-            FaultAction::Drop => ("drop", 1, 1),
-            FaultAction::Damage { bits } => ("bits", bits, u32::MAX),
-            FaultAction::Duplicate { copies } => ("copies", copies, MAX_COPIES),
-            FaultAction::Reorder { after } => ("after", after, u32::MAX),
-            FaultAction::Truncate { bytes } => ("bytes", bytes, u32::MAX),
-        };
-        if amount == 0 {
-            return Err(ControlError::Nothing { what });
-        }
-        if amount > most {
-            return Err(ControlError::TooManyCopies { copies: amount });
-        }
-        Matcher::new(&fault.only, fault.each_session).map_err(ControlError::Endpoint)
+    pub(super) fn is_full(&self) -> bool {
+        self.armed.len() >= MAX_FAULTS
     }
 
     pub(super) fn arm(&mut self, fault: &Fault, seed: u64) -> Result<(), ControlError> {
-        let matcher = self.check(fault)?;
         self.armed.push(Armed {
             fault: fault.clone(),
-            matcher,
+            matcher: matcher(fault)?,
             seen: 0,
             sessions: Sessions::default(),
             draws: ChaCha8Rng::seed_from_u64(seed),

@@ -21,7 +21,7 @@ use crate::store::DelayStore;
 pub use contacts::Contacts;
 pub use content::EidPattern;
 use control::Planned;
-pub use control::{ControlError, MAX_LIGHT_TIME};
+pub use control::{ControlError, MAX_LIGHT_TIME, check};
 use faults::{Faults, Mark};
 pub use faults::{MAX_COPIES, MAX_FAULTS, MAX_SESSIONS};
 pub use held::MAX_HELD;

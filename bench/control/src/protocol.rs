@@ -1,0 +1,166 @@
+//! What goes over the socket.
+
+use farlink_link::Channel;
+use farlink_record::control::{Control, Fault, Restorable};
+use farlink_record::counters::{ChannelCounters, Tally};
+use farlink_record::{ChannelId, DurationNanos};
+use farlink_units::{BitRate, Instant};
+use serde::{Deserialize, Serialize};
+
+/// The version of the protocol that this crate speaks.
+pub const VERSION: u32 = 1;
+
+/// Longest line that is read, in bytes.
+pub const MAX_LINE: usize = 1 << 16;
+
+/// The channel that people call so: by its name, in which `->` may stand for `→`.
+pub fn channel_named(channels: &[String], name: &str) -> Option<ChannelId> {
+    let place = channels.iter().position(|channel| *channel == name || *channel == name.replace("->", "→"));
+    place.and_then(|place| u16::try_from(place).ok()).map(ChannelId)
+}
+
+/// What is asked of an emulator.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "ask", rename_all = "kebab-case")]
+pub enum Ask {
+    /// To do something.
+    Control {
+        /// What.
+        control: Control,
+    },
+    /// To tell how things are.
+    Snapshot,
+}
+
+/// A line of a client.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct RequestLine {
+    pub(crate) version: u32,
+    /// Which channel, by name; all of them if it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) channel: Option<String>,
+    #[serde(flatten)]
+    pub(crate) ask: Ask,
+}
+
+/// A line of the emulator.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct AnswerLine {
+    pub(crate) version: u32,
+    #[serde(flatten)]
+    pub(crate) answer: Answer,
+}
+
+/// Only the version of a line, to be read first.
+#[derive(Deserialize)]
+pub(crate) struct VersionOnly {
+    pub(crate) version: u32,
+}
+
+/// What an emulator says to what it is asked.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "answer", rename_all = "kebab-case")]
+pub enum Answer {
+    /// It has done it.
+    Done,
+    /// It has not; nothing has changed.
+    Refused {
+        /// Why not, in words, and how to mend it.
+        why: String,
+    },
+    /// How things are.
+    Snapshot(Snapshot),
+}
+
+/// How things are in an emulator at one instant.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// The instant, in nanoseconds of bench time.
+    pub at: Instant,
+    /// Whether bench time stands still.
+    pub paused: bool,
+    /// Its channels, in the order in which they are numbered.
+    pub channels: Vec<ChannelSnapshot>,
+}
+
+/// How things are in a channel.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ChannelSnapshot {
+    /// Its name.
+    pub name: String,
+    /// Whether it carries.
+    pub open: bool,
+    /// Its data rate in bits per second; 0 is silence.
+    pub rate_bps: u64,
+    /// One-way light time for a bit that leaves now, in nanoseconds.
+    pub light_time: DurationNanos,
+    /// What of it is as somebody said, and not as planned.
+    pub by_hand: Vec<Restorable>,
+    /// The faults that may still strike.
+    pub faults: Vec<Fault>,
+    /// What it took in, delivered and lost.
+    pub counters: ChannelCounters,
+    /// What is under way, counted in its own store.
+    pub in_flight: Tally,
+}
+
+impl ChannelSnapshot {
+    /// How things are in a channel at `now`.
+    pub fn of(name: &str, now: Instant, channel: &Channel, counters: &ChannelCounters) -> Self {
+        ChannelSnapshot {
+            name: name.to_owned(),
+            open: channel.contacts().open_at(now).is_some(),
+            rate_bps: channel.rate().at(now).map_or(0, BitRate::bps),
+            light_time: channel.light_time(now).into(),
+            by_hand: channel.overridden(),
+            faults: channel.faults().cloned().collect(),
+            counters: counters.clone(),
+            in_flight: channel.in_flight(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_arrow_can_be_typed() {
+        let channels = ["a→b".to_string(), "b→a".to_string(), "c->d".to_string()];
+        assert_eq!(channel_named(&channels, "b->a"), Some(ChannelId(1)));
+        assert_eq!(channel_named(&channels, "c->d"), Some(ChannelId(2)));
+        assert_eq!(channel_named(&channels, "a"), None);
+    }
+
+    #[test]
+    fn lines_are_flat_objects_and_come_back() {
+        let line = RequestLine {
+            version: VERSION,
+            channel: Some("forward".into()),
+            ask: Ask::Control { control: Control::Rate { bps: Some(256_000) } },
+        };
+        let text = serde_json::to_string(&line).unwrap();
+        assert_eq!(text, r#"{"version":1,"channel":"forward","ask":"control","control":{"do":"rate","bps":256000}}"#);
+        assert_eq!(serde_json::from_str::<RequestLine>(&text).unwrap(), line);
+        let line = RequestLine { version: VERSION, channel: None, ask: Ask::Snapshot };
+        let text = serde_json::to_string(&line).unwrap();
+        assert_eq!(text, r#"{"version":1,"ask":"snapshot"}"#);
+        assert_eq!(serde_json::from_str::<RequestLine>(&text).unwrap(), line);
+        let channels = vec![ChannelSnapshot {
+            name: "forward".into(),
+            open: true,
+            rate_bps: 8000,
+            light_time: DurationNanos(5),
+            by_hand: vec![Restorable::Rate],
+            faults: Vec::new(),
+            counters: ChannelCounters::default(),
+            in_flight: Tally::frame(9),
+        }];
+        let snapshot = Snapshot { at: Instant::from_nanos(7), paused: true, channels };
+        for answer in [Answer::Done, Answer::Refused { why: "no".into() }, Answer::Snapshot(snapshot)] {
+            let line = AnswerLine { version: VERSION, answer };
+            let text = serde_json::to_string(&line).unwrap();
+            assert_eq!(serde_json::from_str::<AnswerLine>(&text).unwrap(), line);
+        }
+    }
+}
