@@ -8,8 +8,9 @@
 //! | `hdlc`, `hdlc,fcs=32` | octets between flags, with escapes and a frame check sequence | RFC 1662 |
 //! | `ccsds,length=1115` | frames of one length, each after a sync marker; `asm=` names another than `1acffc1d` | CCSDS 131.0-B |
 //!
-//! [`Framing::encode`] puts a frame on the stream, a [`Decoder`] takes frames off it. What comes in is not trusted: whatever is no
-//! frame is left out and told, no more than one frame is kept, and the next delimiter or marker begins anew.
+//! [`Framing::encode`] puts a frame on the stream, a [`Decoder`] takes frames off it. What comes in is not trusted:
+//! whatever is no frame is left out and told, no more than one frame is kept, and the next delimiter or marker begins
+//! anew.
 //!
 //! Only HDLC has a check. In the others noise that happens to look like a frame is one.
 
@@ -37,7 +38,8 @@ pub const MAX_FRAME_BYTES: usize = 65_535;
 /// How many octets are left out before that is told although no end of them is in sight.
 const TELL_OCTETS: u64 = 1 << 16;
 
-/// How frames lie on a stream of octets: `slip`, `cobs`, `kiss[,port=0]`, `hdlc[,fcs=16]`, `ccsds,length=1115[,asm=1acffc1d]`.
+/// How frames lie on a stream of octets: `slip`, `cobs`, `kiss[,port=0]`, `hdlc[,fcs=16]`,
+/// `ccsds,length=1115[,asm=1acffc1d]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Framing {
     /// RFC 1055. An end before and after each frame, as its section "Protocol" proposes against noise.
@@ -49,17 +51,17 @@ pub enum Framing {
         /// 0 to 15.
         port: u8,
     },
-    /// RFC 1662 in its octet-stuffed form, without PPP's address and control fields. XON and XOFF are escaped besides flag and
-    /// escape, so that it goes over lines with software flow control.
+    /// RFC 1662 in its octet-stuffed form, without PPP's address and control fields. XON and XOFF are escaped besides
+    /// flag and escape, so that it goes over lines with software flow control.
     Hdlc {
         /// Its check.
         fcs: Fcs,
     },
     /// Frames of a fixed length, each behind an attached sync marker, as they leave a ground station that has decoded them.
     ///
-    /// A frame of another length is refused, not padded: the receiver could not tell padding from content, and what leaves the
-    /// emulator must be what came in. A stream that loses octets costs the frame that they were in and the one after it; what is
-    /// wrong in a frame is for the frame's own error control field to find.
+    /// A frame of another length is refused, not padded: the receiver could not tell padding from content, and what
+    /// leaves the emulator must be what came in. A stream that loses octets costs the frame that they were in and the one
+    /// after it; what is wrong in a frame is for the frame's own error control field to find.
     Ccsds {
         /// Length of each frame without its marker, in bytes: 1 to 65,535.
         length: u16,

@@ -1,7 +1,8 @@
 //! Frames over a stream of octets that comes and goes: what serial lines and pseudo-terminals have in common.
 //!
-//! A thread of its own, with a small tokio runtime, has the line: so what comes in is read and stamped as soon as it is there, however
-//! busy the port's owner is, and a UART does not overrun. It hands frames over through [`queue`], and takes those to send from there.
+//! A thread of its own, with a small tokio runtime, has the line: so what comes in is read and stamped as soon as it is
+//! there, however busy the port's owner is, and a UART does not overrun. It hands frames over through [`queue`], and
+//! takes those to send from there.
 
 mod line;
 mod queue;

@@ -1,7 +1,8 @@
 //! Pseudo-terminals: `pty:/tmp/modem,framing=slip`.
 //!
-//! The port makes a pseudo-terminal and a symbolic link to it, which a program opens as if it were a serial line. It is there while
-//! somebody has it open: then the port is up, otherwise down. It has no rate of its own: octets pass as fast as they are read.
+//! The port makes a pseudo-terminal and a symbolic link to it, which a program opens as if it were a serial line. It is
+//! there while somebody has it open: then the port is up, otherwise down. It has no rate of its own: octets pass as fast
+//! as they are read.
 //!
 //! What the other side writes is stamped when a thread of the port has read it, as with [`crate::serial`].
 
@@ -130,8 +131,8 @@ struct LinkToPty {
 impl LinkToPty {
     fn make(path: &Path, target: PathBuf) -> Result<Self, PtyError> {
         let failed = |source| PtyError::Link { path: path.to_owned(), source };
-        // A link that points at a pseudo-terminal which is not there, or at the very one that has just been made, is left over
-        // from one that ended without removing it. Anything else is somebody's.
+        // A link that points at a pseudo-terminal which is not there, or at the very one that has just been made, is left
+        // over from one that ended without removing it. Anything else is somebody's.
         let is_stale = |left: &Path| left.starts_with(DEVPTS) && (left == target || !left.exists());
         match symlink(&target, path) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
@@ -240,7 +241,8 @@ impl Opener for PtyOpener {
 
     fn close(&mut self, line: Self::Line, _unwritten: bool) {
         drop(line);
-        // If somebody has opened it meanwhile, it is as they have set it. If renewing fails, the next finds it as the last left it.
+        // If somebody has opened it meanwhile, it is as they have set it. If renewing fails, the next finds it as the
+        // last left it.
         if look(&self.master).is_ok_and(|seen| seen.contains(PollFlags::HUP)) {
             let _ = self.renew();
         }
@@ -291,8 +293,8 @@ impl WriteSome for Arc<OwnedFd> {
 
 /// A pseudo-terminal as a port.
 ///
-/// While nobody has its far side open it is down, and nothing is kept for whoever opens it next. The link is removed when the port is
-/// dropped.
+/// While nobody has its far side open it is down, and nothing is kept for whoever opens it next. The link is removed when
+/// the port is dropped.
 #[derive(Debug)]
 pub struct PtyPort {
     octets: OctetPort,

@@ -1,12 +1,12 @@
 //! Serial lines: `serial:/dev/ttyUSB0,baud=115200,framing=slip`.
 //!
-//! The line is opened, locked and set by tokio-serial, and read and written in a small tokio runtime on a thread of its own, which
-//! stamps what arrives. A UART has no time stamps: a frame's arrival is when the read that brought its end returned. What lies between
-//! the last bit and that is the receiver's own delay, such as a UART's FIFO timeout or the latency timer of a USB adapter (16 ms on many
-//! unless `setserial … low_latency` or its `latency_timer` says otherwise).
+//! The line is opened, locked and set by tokio-serial, and read and written in a small tokio runtime on a thread of its
+//! own, which stamps what arrives. A UART has no time stamps: a frame's arrival is when the read that brought its end
+//! returned. What lies between the last bit and that is the receiver's own delay, such as a UART's FIFO timeout or the
+//! latency timer of a USB adapter (16 ms on many unless `setserial … low_latency` or its `latency_timer` says otherwise).
 //!
-//! A UART sends at its own rate; a pseudo-terminal behind the same name takes octets as fast as they are read. On either, what has
-//! been taken for sending waits in at most some 4 KiB here and in what the kernel keeps.
+//! A UART sends at its own rate; a pseudo-terminal behind the same name takes octets as fast as they are read. On either,
+//! what has been taken for sending waits in at most some 4 KiB here and in what the kernel keeps.
 
 use std::fmt;
 use std::fs;
@@ -29,8 +29,8 @@ use crate::octets::{Line, OctetPort, Opener, StartError};
 use crate::port::{Interest, Notice, Port, Received, Sent};
 use crate::timebase::Timebase;
 
-/// How far the rate that a UART can make may be from the one asked for, in percent. Two ends that differ by more misread the last
-/// bits of an octet.
+/// How far the rate that a UART can make may be from the one asked for, in percent. Two ends that differ by more misread
+/// the last bits of an octet.
 const RATE_TOLERANCE_PERCENT: u64 = 3;
 
 /// How long after a line has gone it is tried again, and how long at most between two tries.
@@ -241,7 +241,8 @@ pub enum SerialError {
 }
 
 impl SerialError {
-    /// tokio-serial tells some errors of the system apart and others not; what is behind them is looked up in the device itself.
+    /// tokio-serial tells some errors of the system apart and others not; what is behind them is looked up in the device
+    /// itself.
     fn new(path: &str, error: &tokio_serial::Error) -> Self {
         use tokio_serial::ErrorKind;
         let path = path.to_owned();
@@ -341,9 +342,9 @@ impl Line for SerialStream {
 
 /// A serial line as a port.
 ///
-/// Nobody else may open the line meanwhile. Unplugged, it is [`Notice::Down`] and tried again, every two seconds at the latest, until it
-/// is there again under the same name: name it by `/dev/serial/by-id` if that may change. Dropped, it goes on writing for 0.2 s what it
-/// has taken.
+/// Nobody else may open the line meanwhile. Unplugged, it is [`Notice::Down`] and tried again, every two seconds at the
+/// latest, until it is there again under the same name: name it by `/dev/serial/by-id` if that may change. Dropped, it
+/// goes on writing for 0.2 s what it has taken.
 #[derive(Debug)]
 pub struct SerialPort {
     octets: OctetPort,

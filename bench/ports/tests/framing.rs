@@ -314,8 +314,9 @@ proptest! {
         before in octets(300), between in octets(300), content in octets(500), which in 0usize..6,
     ) {
         let framing = framings(64)[which];
-        // Noise, then what a sender writes first, a frame; noise, and three frames. Behind noise a frame with no delimiter before it
-        // goes with the noise, and so does one that its end makes out of it; the ones after that stand.
+        // Noise, then what a sender writes first, a frame; noise, and three frames. Behind noise a frame with no
+        // delimiter before it goes with the noise, and so does one that its end makes out of it; the ones after that
+        // stand.
         let one = encoded(framing, &[&content]);
         let three = { let mut s = Vec::new(); for _ in 0..3 { framing.encode(&content, &mut s).unwrap(); } s };
         let stream = [&before[..], &one, &between, &three].concat();

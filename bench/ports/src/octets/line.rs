@@ -16,8 +16,8 @@ use super::queue::Shared;
 /// How much is read at once, in octets. The kernel's line discipline keeps 4096.
 const READ_OCTETS: usize = 1 << 14;
 
-/// How long a line that takes nothing is left alone before it is tried again unasked: the kernel's word that a pseudo-terminal has
-/// room can come before it has.
+/// How long a line that takes nothing is left alone before it is tried again unasked: the kernel's word that a
+/// pseudo-terminal has room can come before it has.
 const RETRY: Duration = Duration::from_millis(20);
 
 /// How long a port that is closed goes on writing what it has taken.

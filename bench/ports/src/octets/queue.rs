@@ -22,8 +22,8 @@ const RECEIVED_BYTES: usize = 1 << 20;
 /// What keeping a frame costs, in bytes, besides its content.
 const FRAME_BYTES: usize = 128;
 
-/// How much may wait to be written, in bytes of content, before no more frames are taken. Little, because what waits here has
-/// left the emulator but not this machine.
+/// How much may wait to be written, in bytes of content, before no more frames are taken. Little, because what waits here
+/// has left the emulator but not this machine.
 const OUTGOING_BYTES: usize = 4096;
 
 /// How many notices are kept apart; past that they are summed up.
