@@ -62,7 +62,9 @@ pub enum OpenError {
         there: String,
     },
     /// What the interface carries is no Ethernet.
-    #[error("`{interface}` is not an Ethernet interface (it has no MAC address); for one that carries IP packets, use `tun:`")]
+    #[error(
+        "`{interface}` is not an Ethernet interface (it has no MAC address); for one that carries IP packets, use `tun:`"
+    )]
     NotEthernet {
         /// Which.
         interface: String,
@@ -287,7 +289,8 @@ impl Port for EthernetPort {
                 Err(Errno::ENETDOWN | Errno::ENXIO | Errno::ENODEV) => self.check(),
                 // The kernel has no words in its header for how this one is to be cut.
                 Err(Errno::EINVAL) => {
-                    let detail = "a joined frame that cannot be cut, as tunnels make: switch the offload off at the sender";
+                    let detail =
+                        "a joined frame that cannot be cut, as tunnels make: switch the offload off at the sender";
                     self.tell(Notice::Unreadable { detail: detail.to_owned(), bytes: 0 });
                 }
                 Err(error) => return Err(error.into()),

@@ -62,7 +62,9 @@ pub enum OpenError {
         name: String,
     },
     /// There is an interface of the name, and it is of another kind.
-    #[error("`{name}` is an interface already, and not one of mode {mode}: choose another name (`ip -d link show {name}`)")]
+    #[error(
+        "`{name}` is an interface already, and not one of mode {mode}: choose another name (`ip -d link show {name}`)"
+    )]
     OtherKind {
         /// Which.
         name: String,
@@ -313,9 +315,11 @@ impl Port for TapPort {
                     self.set_down("is set down or gone");
                     Stopped::Down
                 }
-                Errno::EMSGSIZE => {
-                    Stopped::Refused(format!("a frame of {} bytes is longer than {} takes", frame.len(), self.config.name))
-                }
+                Errno::EMSGSIZE => Stopped::Refused(format!(
+                    "a frame of {} bytes is longer than {} takes",
+                    frame.len(),
+                    self.config.name
+                )),
                 Errno::EINVAL => Stopped::Refused(match self.config.kind {
                     TapKind::Ethernet => format!("{} bytes are no Ethernet frame", frame.len()),
                     TapKind::Internet => format!("{} bytes are no IP packet", frame.len()),

@@ -72,7 +72,8 @@ impl EthernetConfig {
                 Some(digits) if !digits.starts_with('+') => u16::from_str_radix(digits, 16).ok(),
                 _ => value.parse().ok(),
             };
-            let number = number.filter(|number| range.contains(number)).ok_or_else(|| format!("`{part}` is out of range"))?;
+            let number =
+                number.filter(|number| range.contains(number)).ok_or_else(|| format!("`{part}` is out of range"))?;
             if field.replace(number).is_some() {
                 return Err(format!("`{key}` comes twice"));
             }
@@ -107,7 +108,9 @@ mod tests {
 
     #[test]
     fn texts_come_back_as_they_were_meant() {
-        for text in ["eth:eth0", "eth:enp3s0f1,vlan=10", "eth:a,vlan=4094,ethertype=0x0800", "eth:br-0.7,ethertype=0x86dd"] {
+        for text in
+            ["eth:eth0", "eth:enp3s0f1,vlan=10", "eth:a,vlan=4094,ethertype=0x0800", "eth:br-0.7,ethertype=0x86dd"]
+        {
             assert_eq!(text.parse::<EthernetConfig>().unwrap().to_string(), text);
         }
         assert_eq!("eth:x,ethertype=2048".parse::<EthernetConfig>().unwrap().ethertype, Some(0x0800));
@@ -139,7 +142,8 @@ mod tests {
         let frame = |after: &[u8]| [&[0u8; 12], after, &[0; 46]].concat();
         let (plain, tagged) = (frame(&[8, 0]), frame(&[0x81, 0, 0xE0, 10, 8, 0]));
         let stacked = frame(&[0x88, 0xA8, 0, 20, 0x81, 0, 0, 10, 0x86, 0xDD]);
-        let carries = |filter: &str, frame: &[u8]| format!("eth:x{filter}").parse::<EthernetConfig>().unwrap().carries(frame);
+        let carries =
+            |filter: &str, frame: &[u8]| format!("eth:x{filter}").parse::<EthernetConfig>().unwrap().carries(frame);
         for frame in [&plain[..], &tagged, &stacked, &[], &[0; 5]] {
             assert!(carries("", frame));
         }

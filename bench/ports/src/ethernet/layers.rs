@@ -28,8 +28,11 @@ impl Layers {
     /// `None` if the frame ends within its header.
     pub(super) fn of(frame: &[u8]) -> Option<Layers> {
         let ethernet = EthernetPacket::new(frame)?;
-        let mut layers =
-            Layers { vlan: None, ethertype: ethernet.get_ethertype().0, content: EthernetPacket::minimum_packet_size() };
+        let mut layers = Layers {
+            vlan: None,
+            ethertype: ethernet.get_ethertype().0,
+            content: EthernetPacket::minimum_packet_size(),
+        };
         while TAGS.contains(&layers.ethertype) {
             let tag = VlanPacket::new(frame.get(layers.content..)?)?;
             layers.vlan.get_or_insert(tag.get_vlan_identifier());

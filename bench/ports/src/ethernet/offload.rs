@@ -37,7 +37,9 @@ const SCTP_CHECKSUM: usize = 8;
 /// Why a frame could not be brought into the form that it would have on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub(super) enum Unwired {
-    #[error("a joined frame of kind {kind} came, and only TCP and UDP can be cut: switch the offload off at the sender")]
+    #[error(
+        "a joined frame of kind {kind} came, and only TCP and UDP can be cut: switch the offload off at the sender"
+    )]
     Kind { kind: u8 },
     #[error("a frame to be cut or summed ends at byte {length}, before the header that it names")]
     Short { length: usize },
@@ -154,7 +156,7 @@ impl Offload {
             if is_ipv4 {
                 set_ipv4(&mut lower[internet..], length, number);
             } else if let Some(mut ipv6) = MutableIpv6Packet::new(&mut lower[internet..]) {
-                ipv6.set_payload_length(length - Ipv6Packet::minimum_packet_size() as u16);
+                ipv6.set_payload_length(length.wrapping_sub(Ipv6Packet::minimum_packet_size() as u16));
             }
             // What the sender summed of the pseudo-header had the length of the whole in it.
             let pseudo = u64::from(!(above.len() as u16)) + upper.len() as u64;

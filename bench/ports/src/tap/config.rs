@@ -77,7 +77,8 @@ impl TapConfig {
                     config.mtu.replace(mtu.ok_or_else(|| format!("`{part}` is out of range"))?).is_some()
                 }
                 "address" => {
-                    let address = read_address(value).ok_or_else(|| format!("`{value}` is no address with a prefix"))?;
+                    let address =
+                        read_address(value).ok_or_else(|| format!("`{value}` is no address with a prefix"))?;
                     config.address.replace(address).is_some()
                 }
                 _ => return Err(format!("`{key}` is not known")),
@@ -127,7 +128,13 @@ mod tests {
 
     #[test]
     fn texts_come_back_as_they_were_meant() {
-        for text in ["tap:sat0", "tun:moon", "tap:sat0,mtu=9000", "tun:sat0,mtu=1280,address=2001:db8::1/64", "tap:a,address=10.0.0.1/24"] {
+        for text in [
+            "tap:sat0",
+            "tun:moon",
+            "tap:sat0,mtu=9000",
+            "tun:sat0,mtu=1280,address=2001:db8::1/64",
+            "tap:a,address=10.0.0.1/24",
+        ] {
             assert_eq!(text.parse::<TapConfig>().unwrap().to_string(), text);
         }
     }

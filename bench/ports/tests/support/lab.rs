@@ -25,7 +25,11 @@ pub fn run(command: &[&str]) -> String {
     let output = try_run(command);
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let error = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "`{}`: {text}{error}(this test needs root and network namespaces)", command.join(" "));
+    assert!(
+        output.status.success(),
+        "`{}`: {text}{error}(this test needs root and network namespaces)",
+        command.join(" ")
+    );
     text
 }
 
@@ -65,7 +69,9 @@ impl Namespace {
     pub fn make_veth(&self, host: u8, mtu: u16) {
         let mtu = mtu.to_string();
         let Namespace { name, end, .. } = self;
-        run(&["ip", "link", "add", end, "mtu", &mtu, "type", "veth", "peer", "name", "box0", "mtu", &mtu, "netns", name]);
+        run(&[
+            "ip", "link", "add", end, "mtu", &mtu, "type", "veth", "peer", "name", "box0", "mtu", &mtu, "netns", name,
+        ]);
         // The test's end is a plug: the machine itself is not to speak there.
         run(&["ip", "link", "set", end, "addrgenmode", "none"]);
         run(&["ip", "link", "set", end, "up"]);
@@ -281,7 +287,11 @@ fn wait(ends: &[Box<dyn Port>; 2], base: &Timebase) {
             PollFd::new(interest.fd, flags)
         })
         .collect();
-    let wake = ends.iter().filter_map(|end| end.wake_at()).min().map_or(50, |at| ((at - base.now()).as_nanos() / 1_000_000).clamp(0, 50));
+    let wake = ends
+        .iter()
+        .filter_map(|end| end.wake_at())
+        .min()
+        .map_or(50, |at| ((at - base.now()).as_nanos() / 1_000_000).clamp(0, 50));
     poll(&mut fds, PollTimeout::try_from(wake as i32).unwrap()).ok();
 }
 
@@ -328,7 +338,9 @@ pub fn iperf3(client: &Namespace, server: &Namespace, address: &str, seconds: u3
     let start = Instant::now();
     loop {
         let seconds = seconds.to_string();
-        let output = client.try_run(&[&["iperf3", "-c", address, "-t", &seconds, "--connect-timeout", "2000", "-f", "k"], more].concat());
+        let output = client.try_run(
+            &[&["iperf3", "-c", address, "-t", &seconds, "--connect-timeout", "2000", "-f", "k"], more].concat(),
+        );
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         if output.status.success() {
             let line = text.lines().rev().find(|line| line.contains("receiver")).unwrap_or_else(|| panic!("{text}"));
