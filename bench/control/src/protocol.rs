@@ -1,10 +1,8 @@
 //! What goes over the socket.
 
-use farlink_link::Channel;
-use farlink_record::control::{Control, Fault, Restorable};
-use farlink_record::counters::{ChannelCounters, Tally};
-use farlink_record::{ChannelId, DurationNanos};
-use farlink_units::{BitRate, Instant};
+use farlink_record::ChannelId;
+use farlink_record::control::Control;
+use farlink_record::instrument::Snapshot;
 use serde::{Deserialize, Serialize};
 
 /// The version of the protocol that this crate speaks.
@@ -69,55 +67,7 @@ pub enum Answer {
         why: String,
     },
     /// How things are.
-    Snapshot(Snapshot),
-}
-
-/// How things are in an emulator at one instant.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Snapshot {
-    /// The instant, in nanoseconds of bench time.
-    pub at: Instant,
-    /// Whether bench time stands still.
-    pub paused: bool,
-    /// Its channels, in the order in which they are numbered.
-    pub channels: Vec<ChannelSnapshot>,
-}
-
-/// How things are in a channel.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ChannelSnapshot {
-    /// Its name.
-    pub name: String,
-    /// Whether it carries.
-    pub open: bool,
-    /// Its data rate in bits per second; 0 is silence.
-    pub rate_bps: u64,
-    /// One-way light time for a bit that leaves now, in nanoseconds.
-    pub light_time: DurationNanos,
-    /// What of it is as somebody said, and not as planned.
-    pub by_hand: Vec<Restorable>,
-    /// The faults that may still strike.
-    pub faults: Vec<Fault>,
-    /// What it took in, delivered and lost.
-    pub counters: ChannelCounters,
-    /// What is under way, counted in its own store.
-    pub in_flight: Tally,
-}
-
-impl ChannelSnapshot {
-    /// How things are in a channel at `now`.
-    pub fn of(name: &str, now: Instant, channel: &Channel, counters: &ChannelCounters) -> Self {
-        ChannelSnapshot {
-            name: name.to_owned(),
-            open: channel.contacts().open_at(now).is_some(),
-            rate_bps: channel.rate().at(now).map_or(0, BitRate::bps),
-            light_time: channel.light_time(now).into(),
-            by_hand: channel.overridden(),
-            faults: channel.faults().cloned().collect(),
-            counters: counters.clone(),
-            in_flight: channel.in_flight(),
-        }
-    }
+    Snapshot(Box<Snapshot>),
 }
 
 #[cfg(test)]

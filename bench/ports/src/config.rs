@@ -102,7 +102,10 @@ mod tests {
         assert!("tcp:x".parse::<PortConfig>().unwrap_err().to_string().contains("`x` is not a port number"));
         for wrong in ["", "tcp", "4556", "usb:1"] {
             let error = wrong.parse::<PortConfig>().unwrap_err().to_string();
-            assert!(error.contains("no kind of port (file, udp, tcp") && error.contains("write it as in `file:"), "{error}");
+            assert!(
+                error.contains("no kind of port (file, udp, tcp") && error.contains("write it as in `file:"),
+                "{error}"
+            );
         }
         for example in examples() {
             example.parse::<PortConfig>().unwrap();

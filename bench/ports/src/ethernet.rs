@@ -13,6 +13,9 @@
 //! put back. Not carried, and told as [`Notice::Unreadable`]: joined frames other than TCP's and UDP's, as tunnels (VXLAN, GRE)
 //! make; there the offload must be switched off where they are made (`ethtool -K … tx-udp_tnl-segmentation off`).
 //!
+//! The system sends frames of up to the interface's MTU, with room for one 802.1Q tag; where boxes stack tags, or use those of
+//! 802.1ad, raise the MTU by 4 bytes for each.
+//!
 //! `pnet` finds interfaces, binds and reads headers; what it does not do, and what is done instead, is said in `socket`.
 
 mod config;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use farlink_units::Instant;
 use serde::{Deserialize, Serialize};
 
+use crate::control::{Fault, Restorable};
 use crate::counters::{ChannelCounters, Tally};
 use crate::results::Timing;
 use crate::{Disturbance, DurationNanos, PortNotice};
@@ -25,6 +26,8 @@ pub struct Snapshot {
     pub disturbances: Vec<DisturbanceState>,
     /// Where what is under way is kept, if that is bounded.
     pub store: Option<StoreState>,
+    /// What a script said and could not be done, and why not.
+    pub refused: Vec<String>,
     /// Events that the recording lacks because its disk could not follow.
     pub unrecorded: u64,
 }
@@ -51,6 +54,10 @@ pub struct ChannelState {
     pub in_flight: Tally,
     /// Whether the two agree. If not, nothing that the emulator says can be trusted.
     pub balanced: bool,
+    /// What of it is as somebody said, and not as planned.
+    pub by_hand: Vec<Restorable>,
+    /// The faults that may still strike.
+    pub faults: Vec<Fault>,
     /// How late frames left, against the instant at which they were due.
     pub lateness: Timing,
     /// Why those that were later than [`LateCause::NOTED_NS`] were late.

@@ -200,7 +200,7 @@ pub struct TrafficResult {
 }
 
 /// How late the wall clock driver acted, over all it had to do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Timing {
     /// Half of all acts were at most this late, in nanoseconds.
     pub p50_ns: u64,

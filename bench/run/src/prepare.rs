@@ -14,7 +14,7 @@ use farlink_link::{Bench, Channel, ChannelConfig, Contacts, Damaged};
 use farlink_nodes::builtin::{BuiltinNode, Config, Neighbour};
 use farlink_record::recording::hex;
 use farlink_record::{ChannelId, ChannelInfo, ContactInfo, Header, NodeId, NodeInfo, RateInfo, TrafficId, TrafficInfo};
-use farlink_scenario::{Content, DamagedFrames, Scenario};
+use farlink_scenario::{Content, DamagedFrames, Scenario, Tolerance};
 use farlink_units::{BitRate, Instant};
 use farlink_wire::bpv7::{BundleFlags, Eid};
 use hifitime::Epoch;
@@ -91,6 +91,7 @@ pub struct Prepared {
     pub(crate) end: Instant,
     pub(crate) clock: ClockKind,
     pub(crate) epoch_unix_nanos: i64,
+    pub(crate) tolerance: Option<Tolerance>,
 }
 
 /// Sets a scenario up.
@@ -115,13 +116,21 @@ pub fn prepare(scenario: &Scenario, clock: ClockKind) -> Result<Prepared, Prepar
         .enumerate()
         .map(|(index, plan)| {
             let channel = channel(scenario, index, plan, &header.channels[index].name)?;
-            Ok((channel, NodeId(plan.from as u16), NodeId(plan.to as u16)))
+            Ok((Channel::new(channel), NodeId(plan.from as u16), NodeId(plan.to as u16)))
         })
         .collect::<Result<_, SignalError>>()?;
-    Ok(Prepared { header, bench: Bench::new(nodes, coupled), sendings, end, clock, epoch_unix_nanos })
+    Ok(Prepared {
+        header,
+        bench: Bench::new(nodes, coupled),
+        sendings,
+        end,
+        clock,
+        epoch_unix_nanos,
+        tolerance: scenario.tolerance,
+    })
 }
 
-fn unix_nanos(epoch: Epoch) -> i64 {
+pub(crate) fn unix_nanos(epoch: Epoch) -> i64 {
     let since_1970 = epoch.to_utc_duration() - Epoch::from_unix_seconds(0.0).to_utc_duration();
     i64::try_from(since_1970.total_nanoseconds()).unwrap_or(i64::MAX)
 }
@@ -187,7 +196,7 @@ fn sendings(scenario: &Scenario) -> Result<Vec<Sending>, PrepareError> {
     scenario.traffic.iter().enumerate().map(prepare).collect()
 }
 
-fn header(
+pub(crate) fn header(
     scenario: &Scenario,
     clock: ClockKind,
     channels: &[ChannelPlan],
@@ -240,10 +249,16 @@ fn rates(plan: &ChannelPlan) -> Vec<RateInfo> {
     std::iter::once(RateInfo { from: Instant::ZERO, bps: bps(plan.rate.at(Instant::ZERO)) }).chain(changes).collect()
 }
 
-fn channel(scenario: &Scenario, index: usize, plan: &ChannelPlan, name: &str) -> Result<Channel, SignalError> {
+/// A channel of the plan, with its physics.
+pub(crate) fn channel(
+    scenario: &Scenario,
+    index: usize,
+    plan: &ChannelPlan,
+    name: &str,
+) -> Result<ChannelConfig, SignalError> {
     let link = &scenario.links[plan.link];
     let errors = Errors::new(&plan.errors, derive_seed(scenario.seed, &format!("bit errors of {name}")))?;
-    Ok(Channel::new(ChannelConfig {
+    Ok(ChannelConfig {
         id: ChannelId(index as u16),
         rate: plan.rate.clone(),
         overhead_bits: link.frame_overhead.bytes() * 8,
@@ -256,7 +271,7 @@ fn channel(scenario: &Scenario, index: usize, plan: &ChannelPlan, name: &str) ->
         },
         queue_bits: link.queue.bytes().saturating_mul(8),
         seed: derive_seed(scenario.seed, &format!("controls of {name}")),
-    }))
+    })
 }
 
 fn node(

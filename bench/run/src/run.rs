@@ -17,7 +17,7 @@ use farlink_record::counters::RunCounters;
 use farlink_record::recording::{RecordingDigest, RecordingWriter, hex};
 use farlink_record::results::{Results, Timing};
 use farlink_record::{BundleNotice, Event, Header, NodeId, Stamped};
-use farlink_units::{Duration, Instant};
+use farlink_units::Instant;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
@@ -297,8 +297,20 @@ impl Prepared {
     ) -> Results {
         let under_way: Vec<_> = self.bench.channels().map(|c| c.in_flight()).collect();
         let (header, sendings) = (&self.header, &self.sendings);
-        Outcome { header, sendings, fates, counters, under_way: &under_way, digest, interrupted, ended_at, timing }
-            .results()
+        let tolerance = self.tolerance;
+        Outcome {
+            header,
+            sendings,
+            fates,
+            counters,
+            under_way: &under_way,
+            digest,
+            interrupted,
+            ended_at,
+            timing,
+            tolerance,
+        }
+        .results()
     }
 
     /// Gives the sender what it shall send.

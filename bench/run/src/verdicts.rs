@@ -3,7 +3,8 @@
 use farlink_record::counters::{RunCounters, Tally};
 use farlink_record::results::{Case, ChannelResult, DelayResult, Results, Timing, TrafficResult, Verdict};
 use farlink_record::{Header, recording::RecordingDigest};
-use farlink_units::Instant;
+use farlink_scenario::Tolerance;
+use farlink_units::{Duration, Instant};
 
 use crate::prepare::Sending;
 
@@ -32,6 +33,7 @@ pub(crate) struct Outcome<'a> {
     pub(crate) interrupted: bool,
     pub(crate) ended_at: Instant,
     pub(crate) timing: Option<Timing>,
+    pub(crate) tolerance: Option<Tolerance>,
 }
 
 impl Outcome<'_> {
@@ -44,6 +46,19 @@ impl Outcome<'_> {
             if sending.report {
                 cases.push(self.report(sending, fate));
             }
+        }
+        if let Some((tolerance, timing)) = self.tolerance.as_ref().zip(self.timing.as_ref()) {
+            let why = beyond(tolerance, timing);
+            if let Some(why) = &why {
+                spoil(&mut cases, why);
+            }
+            let (verdict, message) = match why {
+                Some(why) => (Verdict::Inconclusive, why),
+                None => {
+                    (Verdict::Pass, format!("nothing was later than tolerated, of {} things to do", timing.samples))
+                }
+            };
+            cases.push(Case { id: "clock".into(), suite: "timing".into(), verdict, message, at_ns: None });
         }
         cases.extend(channels.iter().map(accounting));
         let name = |node: farlink_record::NodeId| header.nodes[usize::from(node.0)].name.clone();
@@ -148,6 +163,29 @@ impl Outcome<'_> {
     }
 }
 
+/// What was late, if it was later than tolerated, in words.
+pub(crate) fn beyond(tolerance: &Tolerance, timing: &Timing) -> Option<String> {
+    let late = |ns: u64| Duration::from_nanos(i64::try_from(ns).unwrap_or(i64::MAX));
+    let (p99, max) = (late(timing.p99_ns), late(timing.max_ns));
+    let mut told = Vec::new();
+    if let Some(most) = tolerance.p99.filter(|most| p99 > *most) {
+        told.push(format!("expected: 99 % at most {most} late; actual: {p99}"));
+    }
+    if let Some(most) = tolerance.max.filter(|most| max > *most) {
+        told.push(format!("expected: nothing later than {most}; actual: {max}"));
+    }
+    (!told.is_empty()).then(|| told.join("; "))
+}
+
+/// What the bench judged, and could not judge since it was late itself, is undecided.
+fn spoil(cases: &mut [Case], why: &str) {
+    for case in cases.iter_mut().filter(|case| matches!(case.verdict, Verdict::Pass | Verdict::Fail)) {
+        let verdict = if case.verdict == Verdict::Pass { "pass" } else { "fail" };
+        case.message = format!("the bench was late itself, or this were a {verdict} ({why}): {}", case.message);
+        case.verdict = Verdict::Inconclusive;
+    }
+}
+
 pub(crate) fn accounting(channel: &ChannelResult) -> Case {
     let lost: u64 = channel.lost.values().map(|t| t.frames).sum();
     let message = format!(
@@ -210,6 +248,7 @@ mod tests {
             interrupted: false,
             ended_at: Instant::ZERO,
             timing: None,
+            tolerance: None,
         }
         .results()
     }
@@ -218,6 +257,24 @@ mod tests {
     fn a_frame_that_is_in_the_channel_is_accounted_for() {
         let results = results(Tally::frame(100));
         assert_eq!((results.cases[0].verdict, results.exit_code()), (Verdict::Pass, 0));
+    }
+
+    #[test]
+    fn a_bench_that_was_later_than_tolerated_decides_nothing() {
+        let us = |us: i64| Some(Duration::from_nanos(us * 1000));
+        let timing = Timing { p50_ns: 1, p99_ns: 200_000, p999_ns: 300_000, max_ns: 400_000, samples: 9 };
+        for (tolerance, fits) in [
+            (Tolerance { p99: us(200), max: us(400) }, true),
+            (Tolerance { p99: us(199), max: None }, false),
+            (Tolerance { p99: None, max: us(399) }, false),
+        ] {
+            assert_eq!(beyond(&tolerance, &timing).is_none(), fits, "{tolerance:?}");
+        }
+        let case =
+            |verdict| Case { id: "x".into(), suite: "traffic".into(), verdict, message: "m".into(), at_ns: None };
+        let mut cases = [Verdict::Pass, Verdict::Fail, Verdict::Timeout].map(case);
+        spoil(&mut cases, "late");
+        assert_eq!(cases.map(|c| c.verdict), [Verdict::Inconclusive, Verdict::Inconclusive, Verdict::Timeout]);
     }
 
     #[test]

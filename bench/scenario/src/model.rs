@@ -29,6 +29,8 @@ pub struct Scenario {
     pub kernels: Option<Arc<farlink_channel_models::Kernels>>,
     /// The places, in the order of the file.
     pub places: Vec<NamedPlace>,
+    /// How late the bench may be in real time; `None` if the file does not say.
+    pub tolerance: Option<Tolerance>,
     /// The nodes; at least one link joins two of them.
     pub nodes: Vec<Node>,
     /// The links between them, at most one for each pair.
@@ -50,6 +52,15 @@ impl Scenario {
     pub fn node(&self, name: &str) -> Option<usize> {
         self.nodes.iter().position(|node| node.name == name)
     }
+}
+
+/// How late the bench may be in real time before its verdicts are inconclusive.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tolerance {
+    /// For 99 of 100 things that it has to do at an instant.
+    pub p99: Option<Duration>,
+    /// For each of them.
+    pub max: Option<Duration>,
 }
 
 /// The text a scenario was read from.

@@ -156,7 +156,7 @@ impl Offload {
             if is_ipv4 {
                 set_ipv4(&mut lower[internet..], length, number);
             } else if let Some(mut ipv6) = MutableIpv6Packet::new(&mut lower[internet..]) {
-                ipv6.set_payload_length(length - Ipv6Packet::minimum_packet_size() as u16);
+                ipv6.set_payload_length(length.wrapping_sub(Ipv6Packet::minimum_packet_size() as u16));
             }
             // What the sender summed of the pseudo-header had the length of the whole in it.
             let pseudo = u64::from(!(above.len() as u16)) + upper.len() as u64;

@@ -6,7 +6,7 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -178,6 +178,8 @@ impl Told {
 pub struct Cable {
     stop: Arc<AtomicBool>,
     told: Arc<Mutex<[Told; 2]>>,
+    /// What its thread has taken of a core, in nanoseconds.
+    cpu: Arc<AtomicU64>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -187,16 +189,25 @@ const WAITING: usize = 50_000;
 impl Cable {
     pub fn plug(a: impl Port + 'static, b: impl Port + 'static) -> Self {
         let (stop, told) = (Arc::new(AtomicBool::new(false)), Arc::<Mutex<[Told; 2]>>::default());
+        let cpu = Arc::<AtomicU64>::default();
         let ends: [Box<dyn Port>; 2] = [Box::new(a), Box::new(b)];
         let thread = std::thread::spawn({
-            let (stop, told) = (Arc::clone(&stop), Arc::clone(&told));
-            move || carry(ends, &stop, &told)
+            let (stop, told, cpu) = (Arc::clone(&stop), Arc::clone(&told), Arc::clone(&cpu));
+            move || carry(ends, &stop, &told, &cpu)
         });
-        Cable { stop, told, thread: Some(thread) }
+        Cable { stop, told, cpu, thread: Some(thread) }
     }
 
     pub fn told(&self) -> [Told; 2] {
         self.told.lock().unwrap().clone()
+    }
+
+    pub fn cpu(&self) -> Duration {
+        Duration::from_nanos(self.cpu.load(Ordering::Relaxed))
+    }
+
+    pub fn frames(&self) -> u64 {
+        self.told().iter().map(|told| told.frames_in).sum()
     }
 
     /// Waits until what was told is as expected.
@@ -223,12 +234,14 @@ impl Drop for Cable {
     }
 }
 
-fn carry(mut ends: [Box<dyn Port>; 2], stop: &AtomicBool, told: &Mutex<[Told; 2]>) {
+fn carry(mut ends: [Box<dyn Port>; 2], stop: &AtomicBool, told: &Mutex<[Told; 2]>, cpu: &AtomicU64) {
     let base = Timebase::start();
     let mut waiting: [Vec<Bytes>; 2] = Default::default();
     let mut frames = Vec::new();
     while !stop.load(Ordering::Relaxed) {
         wait(&ends, &base);
+        let used = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+        cpu.store(used.tv_sec as u64 * 1_000_000_000 + used.tv_nsec as u64, Ordering::Relaxed);
         for from in 0..2 {
             let to = 1 - from;
             let before = base.now();

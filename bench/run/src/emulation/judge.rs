@@ -4,18 +4,10 @@ use farlink_record::Header;
 use farlink_record::instrument::{ChannelState, Snapshot};
 use farlink_record::recording::RecordingDigest;
 use farlink_record::results::{Case, ChannelResult, DelayResult, Results, Verdict};
+use farlink_scenario::Tolerance;
 use farlink_units::Duration;
 
-use crate::verdicts::accounting;
-
-/// How late frames may leave before what was measured over the link decides nothing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Tolerance {
-    /// 99 of 100 frames leave at most this late.
-    pub p99: Duration,
-    /// Every frame leaves at most this late; `None` does not ask for it.
-    pub max: Option<Duration>,
-}
+use crate::verdicts::{accounting, beyond};
 
 /// What is judged.
 #[derive(Clone, Copy, Debug)]
@@ -112,13 +104,9 @@ fn timing(channel: &ChannelState, tolerance: Option<Tolerance>) -> Case {
         .collect();
     let because = if causes.is_empty() { String::new() } else { format!("; late for cause: {}", causes.join(", ")) };
     let actual = format!("99 % of {} frames at most {p99} late, the latest {max}{because}", timing.samples);
-    let exceeded = tolerance.is_some_and(|t| p99 > t.p99 || t.max.is_some_and(|most| max > most));
-    let (verdict, message) = match tolerance {
-        Some(Tolerance { p99: wanted, max }) if exceeded => {
-            let most = max.map_or_else(String::new, |max| format!(", none more than {max}"));
-            (Verdict::Inconclusive, format!("expected: 99 % at most {wanted} late{most}; actual: {actual}"))
-        }
-        _ => (Verdict::Pass, actual),
+    let (verdict, message) = match tolerance.and_then(|tolerance| beyond(&tolerance, timing)) {
+        Some(why) => (Verdict::Inconclusive, format!("{why}; {actual}")),
+        None => (Verdict::Pass, actual),
     };
     case(&channel.name, "timing", verdict, message)
 }
@@ -192,10 +180,10 @@ mod tests {
         let us = |us: i64| Duration::from_nanos(us * 1000);
         let timing = |tolerance| of(&snapshot(), tolerance, "timing/forward");
         assert_eq!(timing(None), Verdict::Pass);
-        assert_eq!(timing(Some(Tolerance { p99: us(200), max: None })), Verdict::Pass);
-        assert_eq!(timing(Some(Tolerance { p99: us(199), max: None })), Verdict::Inconclusive);
-        assert_eq!(timing(Some(Tolerance { p99: us(200), max: Some(us(400)) })), Verdict::Pass);
-        assert_eq!(timing(Some(Tolerance { p99: us(200), max: Some(us(399)) })), Verdict::Inconclusive);
+        assert_eq!(timing(Some(Tolerance { p99: Some(us(200)), max: None })), Verdict::Pass);
+        assert_eq!(timing(Some(Tolerance { p99: Some(us(199)), max: None })), Verdict::Inconclusive);
+        assert_eq!(timing(Some(Tolerance { p99: Some(us(200)), max: Some(us(400)) })), Verdict::Pass);
+        assert_eq!(timing(Some(Tolerance { p99: Some(us(200)), max: Some(us(399)) })), Verdict::Inconclusive);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 mod judge;
 mod keep;
+mod physics;
 
 use std::io;
 use std::path::PathBuf;
@@ -20,8 +21,9 @@ use farlink_record::{ChannelId, Stamped};
 use farlink_units::{Duration, Size};
 use thiserror::Error;
 
-pub use judge::{Judged, Tolerance, judge};
+pub use judge::{Judged, judge};
 pub use keep::{Keeper, KeeperError};
+pub use physics::{LinkPhysics, Physics, PhysicsError, physics};
 
 /// How many events may wait for whoever takes them. At 200,000 frames a second that is a third of a second.
 const EVENTS: usize = 1 << 17;

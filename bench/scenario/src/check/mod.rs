@@ -14,10 +14,10 @@ use std::path::Path;
 use farlink_units::{Duration, Size};
 use hifitime::Epoch;
 
-use crate::file::{File, NodeEntry};
+use crate::file::{File, NodeEntry, TimingEntry};
 use crate::files::Folder;
-use crate::located::Named;
-use crate::model::{Node, Scenario, SourceText};
+use crate::located::{At, Named, Text};
+use crate::model::{Node, Scenario, SourceText, Tolerance};
 use crate::notes::Notes;
 use crate::problem::{Problem, START, ScenarioError};
 use crate::read::Overrides;
@@ -64,6 +64,7 @@ fn scenario(
     let folder = Folder(folder);
     let kernels = kernels::check(file, &folder, notes);
     let places = places::check(&file.places, &places::Known { folder: &folder, kernels: &kernels, run }, notes);
+    let tolerance = file.timing.as_ref().map(|timing| tolerance(timing, notes));
     let no_nodes = Named::default();
     let entries = notes.need_entries(&file.nodes, "nodes", "a node: `lander: { eid: \"ipn:10.0\" }`");
     let entries = entries.unwrap_or(&no_nodes);
@@ -100,6 +101,10 @@ fn scenario(
         #[cfg(feature = "spice")]
         kernels: kernels.of_bodies(),
         places: places.all()?,
+        tolerance: match tolerance {
+            Some(tolerance) => Some(tolerance?),
+            None => None,
+        },
         nodes: nodes?,
         links: links?.into_iter().collect::<Option<_>>()?,
         traffic: traffic?,
@@ -124,6 +129,29 @@ fn duration(file: &File, overrides: &Overrides, notes: &mut Notes) -> Option<Dur
         }
         (None, _, duration) => duration,
     }
+}
+
+fn tolerance(entry: &At<TimingEntry>, notes: &mut Notes) -> Option<Tolerance> {
+    let At { value: TimingEntry { p99, max }, position } = entry;
+    let mut read = |text: &Option<Text<Duration>>| {
+        let text = text.as_ref()?;
+        let span = notes.read(text)?;
+        if span == Duration::ZERO {
+            notes.error(text.position, "nothing is late by 0 s at most", "give a tolerance above 0 s, as in `200 us`");
+        }
+        Some(span)
+    };
+    let (most, longest) = (read(p99), read(max));
+    if p99.is_none() && max.is_none() {
+        notes.error(*position, "`timing` says nothing", "add `p99: 200 us`, or `max: 5 ms`, or leave it out");
+    }
+    if let (Some(most), Some(longest), Some(text)) = (most, longest, max)
+        && longest < most
+    {
+        let message = format!("`max` of {longest} is below `p99` of {most}");
+        notes.error(text.position, message, "what holds for each holds for 99 of 100: raise `max` or leave `p99` out");
+    }
+    Some(Tolerance { p99: most, max: longest })
 }
 
 fn nodes(entries: &Named<NodeEntry>, places: &places::Places, notes: &mut Notes) -> Option<Vec<Node>> {

@@ -49,6 +49,8 @@ pub(crate) struct File {
     /// Where nodes are: needed for links that follow the geometry.
     #[serde(default)]
     pub places: Named<PlaceEntry>,
+    /// How late the bench may be in real time. Beyond that its verdicts are inconclusive. Default: lateness is told, not judged.
+    pub timing: Option<At<TimingEntry>>,
     /// The nodes, by name.
     #[schemars(required)]
     pub nodes: Option<At<Named<NodeEntry>>>,
@@ -61,6 +63,16 @@ pub(crate) struct File {
     /// intact, and each delivery report that was asked for must come back, before the run ends.
     #[serde(default)]
     pub expect: Named<ExpectEntry>,
+}
+
+/// How late the bench may be in real time, of what it has to do at an instant.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TimingEntry {
+    /// For 99 of 100 things to do, as in `200 us`. Default no limit.
+    pub p99: Option<Text<Duration>>,
+    /// For each of them, as in `5 ms`. Default no limit.
+    pub max: Option<Text<Duration>>,
 }
 
 /// A node: an LTP engine and a bundle agent.
