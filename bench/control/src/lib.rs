@@ -30,6 +30,6 @@ pub mod words;
 
 pub use client::{Client, ClientError};
 pub use place::{FindError, default_folder, default_path, find};
-pub use protocol::{Answer, Ask, ChannelSnapshot, MAX_LINE, Snapshot, VERSION, channel_named};
+pub use protocol::{Answer, Ask, MAX_LINE, VERSION, channel_named};
 pub use script::{Script, ScriptError, Timed};
 pub use server::{Limits, Request, Server, SocketError};

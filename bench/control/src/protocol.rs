@@ -72,6 +72,8 @@ pub enum Answer {
 
 #[cfg(test)]
 mod tests {
+    use farlink_units::Instant;
+
     use super::*;
 
     #[test]
@@ -96,18 +98,8 @@ mod tests {
         let text = serde_json::to_string(&line).unwrap();
         assert_eq!(text, r#"{"version":1,"ask":"snapshot"}"#);
         assert_eq!(serde_json::from_str::<RequestLine>(&text).unwrap(), line);
-        let channels = vec![ChannelSnapshot {
-            name: "forward".into(),
-            open: true,
-            rate_bps: 8000,
-            light_time: DurationNanos(5),
-            by_hand: vec![Restorable::Rate],
-            faults: Vec::new(),
-            counters: ChannelCounters::default(),
-            in_flight: Tally::frame(9),
-        }];
-        let snapshot = Snapshot { at: Instant::from_nanos(7), paused: true, channels };
-        for answer in [Answer::Done, Answer::Refused { why: "no".into() }, Answer::Snapshot(snapshot)] {
+        let snapshot = Snapshot { at: Instant::from_nanos(7), paused: true, ..Snapshot::default() };
+        for answer in [Answer::Done, Answer::Refused { why: "no".into() }, Answer::Snapshot(Box::new(snapshot))] {
             let line = AnswerLine { version: VERSION, answer };
             let text = serde_json::to_string(&line).unwrap();
             assert_eq!(serde_json::from_str::<AnswerLine>(&text).unwrap(), line);

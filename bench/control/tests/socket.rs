@@ -15,13 +15,13 @@ use std::time::{Duration, Instant};
 
 use farlink_channel_models::{Errors, LightTime, Rate};
 use farlink_control::{
-    Answer, Ask, ChannelSnapshot, Client, ClientError, FindError, Limits, MAX_LINE, Server, Snapshot, SocketError,
-    find, words,
+    Answer, Ask, Client, ClientError, FindError, Limits, MAX_LINE, Server, SocketError, find, words,
 };
 use farlink_link::{Channel, ChannelConfig, Contacts, Damaged};
 use farlink_record::ChannelId;
 use farlink_record::control::Restorable;
 use farlink_record::counters::ChannelCounters;
+use farlink_record::instrument::Snapshot;
 use farlink_units::BitRate;
 
 /// Set in a process that a test starts as another user: the socket that it shall speak to.
@@ -64,10 +64,11 @@ impl Emulator {
                     }
                     Ask::Snapshot => {
                         let of = |(name, channel): (&String, &Channel)| {
-                            ChannelSnapshot::of(name, now, channel, &ChannelCounters::default())
+                            channel.state(name, ["a", "b"], now, &ChannelCounters::default())
                         };
                         let channels = names().iter().zip(&channels).map(of).collect();
-                        request.answer(Answer::Snapshot(Snapshot { at: now, paused: false, channels }));
+                        let snapshot = Snapshot { at: now, channels, ..Snapshot::default() };
+                        request.answer(Answer::Snapshot(Box::new(snapshot)));
                     }
                 }
             }
@@ -151,7 +152,7 @@ fn an_emulator_does_what_its_owner_says_and_tells_how_it_is() {
     let Answer::Snapshot(snapshot) = client.ask(None, Ask::Snapshot).unwrap() else { panic!("no snapshot") };
     let told: Vec<_> =
         snapshot.channels.iter().map(|c| (c.name.as_str(), c.open, c.rate_bps, c.faults.len())).collect();
-    assert_eq!(told, [("forward", false, 8000, 1), ("return", false, 64_000, 1)]);
+    assert_eq!(told, [("forward", false, Some(8000), 1), ("return", false, Some(64_000), 1)]);
     assert_eq!(snapshot.channels[0].by_hand, [Restorable::Contact, Restorable::Faults]);
     let log = emulator.finish();
     assert_eq!(

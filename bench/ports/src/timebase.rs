@@ -25,6 +25,11 @@ impl Timebase {
         Timebase { origin: nanos(ClockId::Monotonic) }
     }
 
+    /// Now is `instant`.
+    pub fn starting_at(instant: Instant) -> Self {
+        Timebase { origin: nanos(ClockId::Monotonic) - instant.as_nanos() }
+    }
+
     /// Now.
     pub fn now(&self) -> Instant {
         Instant::from_nanos(nanos(ClockId::Monotonic) - self.origin)

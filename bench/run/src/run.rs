@@ -7,13 +7,14 @@ use std::str::FromStr;
 use std::sync::atomic::AtomicBool;
 
 use bytes::Bytes;
-use farlink_control::{Answer, Ask, ChannelSnapshot, Snapshot, Timed};
+use farlink_control::{Answer, Ask, Timed};
 use farlink_link::ControlError;
 use farlink_link::clock::{Clock, Waited};
 use farlink_nodes::builtin::Delivery;
 use farlink_record::capture::CaptureWriter;
 use farlink_record::control::{Control, ControlledBy};
 use farlink_record::counters::RunCounters;
+use farlink_record::instrument::Snapshot;
 use farlink_record::recording::{RecordingDigest, RecordingWriter, hex};
 use farlink_record::results::{Results, Timing};
 use farlink_record::{BundleNotice, Event, Header, NodeId, Stamped};
@@ -210,7 +211,7 @@ impl Prepared {
                     let at = clock.now().unwrap_or(next).clamp(free, next);
                     if let Ask::Snapshot = request.ask() {
                         let snapshot = self.snapshot(at, clock.is_paused(), &sinks.counters);
-                        request.answer(Answer::Snapshot(snapshot));
+                        request.answer(Answer::Snapshot(Box::new(snapshot)));
                     } else if let Ask::Control { control } = request.ask().clone() {
                         (now, free) = (at, at);
                         let timed = Timed { at, channel: request.channel(), control };
@@ -280,10 +281,12 @@ impl Prepared {
     }
 
     fn snapshot(&self, at: Instant, paused: bool, counters: &RunCounters) -> Snapshot {
-        let named = self.header.channels.iter().map(|info| info.name.as_str());
-        let channels = named.zip(self.bench.channels()).zip(&counters.channels);
-        let channels = channels.map(|((name, channel), counters)| ChannelSnapshot::of(name, at, channel, counters));
-        Snapshot { at, paused, channels: channels.collect() }
+        let node = |node: NodeId| self.header.nodes[usize::from(node.0)].name.as_str();
+        let channels = self.header.channels.iter().zip(self.bench.channels()).zip(&counters.channels);
+        let channels = channels.map(|((info, channel), counters)| {
+            channel.state(&info.name, [node(info.from), node(info.to)], at, counters)
+        });
+        Snapshot { at, paused, channels: channels.collect(), ..Snapshot::default() }
     }
 
     fn outcome(

@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use farlink_control::words::Order;
-use farlink_control::{Answer, Ask, Client, Snapshot, find};
+use farlink_control::{Answer, Ask, Client, find};
 use farlink_record::control::Control;
+use farlink_record::instrument::Snapshot;
 use farlink_units::{BitRate, Duration};
 use serde_json::json;
 
@@ -79,7 +80,7 @@ pub fn ctl(arguments: &CtlArguments) -> Ending {
             print_done(said.as_ref(), channel, arguments.format);
             Ending::Met
         }
-        Answer::Snapshot(snapshot) => print_snapshot(snapshot, channel, arguments.format),
+        Answer::Snapshot(snapshot) => print_snapshot(*snapshot, channel, arguments.format),
     }
 }
 
@@ -116,7 +117,7 @@ fn print_snapshot(mut snapshot: Snapshot, channel: Option<&str>, format: Format)
         "in flight"
     );
     for channel in &snapshot.channels {
-        let rate = BitRate::from_bps(channel.rate_bps).map_or("none".to_string(), |rate| rate.to_string());
+        let rate = channel.rate_bps.and_then(BitRate::from_bps).map_or("none".to_string(), |rate| rate.to_string());
         let light_time = Duration::from(channel.light_time).to_string();
         let by_hand: Vec<&str> = channel.by_hand.iter().map(|what| what.as_str()).collect();
         say!(

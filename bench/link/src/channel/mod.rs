@@ -11,9 +11,11 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 use farlink_channel_models::errors::{Airtime, Passage};
 use farlink_channel_models::{Errors, LightTime, Rate, Sending};
-use farlink_record::counters::Tally;
+use farlink_record::counters::{ChannelCounters, Tally};
+use farlink_record::instrument::ChannelState;
+use farlink_record::results::Timing;
 use farlink_record::{ChannelId, Delays, Event, LossCause};
-use farlink_units::{Duration, Instant};
+use farlink_units::{BitRate, Duration, Instant};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 
@@ -238,6 +240,26 @@ impl Channel {
     pub fn last_due(&self) -> Option<Instant> {
         let queued = self.queue.iter().rev().find(|frame| frame.lost.is_none()).map(|frame| frame.due);
         queued.or_else(|| self.store.last_due())
+    }
+
+    /// How things are in it at `now`, between two ports or nodes that are called so. Lateness is for its owner to add.
+    pub fn state(&self, name: &str, [from, to]: [&str; 2], now: Instant, counters: &ChannelCounters) -> ChannelState {
+        let in_flight = self.in_flight();
+        ChannelState {
+            name: name.to_owned(),
+            from: from.to_owned(),
+            to: to.to_owned(),
+            open: self.is_open(now),
+            rate_bps: self.rate().at(now).map(BitRate::bps),
+            light_time: self.light_time(now).into(),
+            counters: counters.clone(),
+            in_flight,
+            balanced: counters.balanced() && counters.in_flight() == in_flight,
+            by_hand: self.overridden(),
+            faults: self.faults().cloned().collect(),
+            lateness: Timing::default(),
+            late_because: Vec::new(),
+        }
     }
 
     /// Takes a frame from the transmitting node at `now`. The events tell that it was sent and, if it is lost on the spot,

@@ -224,19 +224,10 @@ impl Direction {
 
     /// What it has come to, with the names of its ports.
     pub(super) fn state(&self, now: Instant, from: &str, to: &str) -> ChannelState {
-        let in_flight = self.channel.in_flight();
         ChannelState {
-            name: self.name.clone(),
-            from: from.to_owned(),
-            to: to.to_owned(),
-            open: self.channel.is_open(now),
-            rate_bps: self.channel.rate().at(now).map(|rate| rate.bps()),
-            light_time: self.channel.light_time(now).into(),
-            counters: self.counters.clone(),
-            in_flight,
-            balanced: self.counters.balanced() && self.counters.in_flight() == in_flight,
             lateness: self.lateness.read(),
             late_because: self.causes.read(),
+            ..self.channel.state(&self.name, [from, to], now, &self.counters)
         }
     }
 }

@@ -16,7 +16,7 @@ use farlink_units::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::direction::{Direction, Slept};
-use super::{Coupling, Events, Order};
+use super::{Coupling, Events, Order, Scheduled};
 
 /// Longest wait without a look at the stop flag.
 const PATIENCE: Duration = Duration::from_millis(50);
@@ -47,6 +47,9 @@ pub(super) struct Driver {
     wake: Arc<OwnedFd>,
     slept: Slept,
     received: Vec<Received>,
+    /// What is to be done at its instant, the last first.
+    script: Vec<Scheduled>,
+    refused: Vec<String>,
     watch: Watch,
     next_look: Instant,
     disturbances: Vec<DisturbanceState>,
@@ -84,6 +87,8 @@ impl BenchClock {
 /// Where events go.
 struct Told {
     events: Option<Events>,
+    /// Whether this driver tells what concerns all of them, which one does.
+    of_all: bool,
     last: Instant,
     unrecorded: u64,
 }
@@ -115,9 +120,12 @@ impl Driver {
         couplings: Vec<Coupling>,
         base: Timebase,
         events: Option<Events>,
+        of_all: bool,
+        mut script: Vec<Scheduled>,
         inbox: Receiver<Order>,
         wake: Arc<OwnedFd>,
     ) -> Self {
+        script.reverse();
         let mut slots: Vec<Slot> = Vec::new();
         let mut directions = Vec::new();
         for Coupling { a, b, forward, return_ } in couplings {
@@ -134,11 +142,13 @@ impl Driver {
             clock: BenchClock { base, paused_for: Duration::ZERO, paused_at: None },
             slots,
             directions,
-            told: Told { events, last: Instant::from_nanos(i64::MIN), unrecorded: 0 },
+            told: Told { events, of_all, last: Instant::from_nanos(i64::MIN), unrecorded: 0 },
             inbox,
             wake,
             slept: Slept { from: Instant::ZERO, until: Instant::ZERO },
             received: Vec::new(),
+            script,
+            refused: Vec::new(),
             watch: Watch::new(Readings::now()),
             next_look: Instant::ZERO,
             disturbances: Vec::new(),
@@ -158,6 +168,7 @@ impl Driver {
             self.hear(index);
         }
         while !stop.load(Ordering::Relaxed) {
+            self.follow_script();
             let more = self.depart();
             self.arrive();
             self.obey();
@@ -211,6 +222,10 @@ impl Driver {
                 continue;
             }
             slot.ready = false;
+            if due {
+                // A port that was full may ask to be tried at this moment.
+                self.directions.iter_mut().filter(|direction| direction.output == index).for_each(Direction::unblock);
+            }
             let received = slot.port.receive(&self.clock.base, &mut self.received);
             if let Err(error) = received {
                 slot.state.failure = Some(error.to_string());
@@ -289,8 +304,21 @@ impl Driver {
             match order {
                 Order::Snapshot(answer) => drop(answer.send(self.snapshot())),
                 Order::Control { channel, control, by, answer } => {
-                    drop(answer.send(self.control(channel, &control, by)));
+                    let now = self.clock.now();
+                    drop(answer.send(self.control(now, channel, &control, by)));
                 }
+            }
+        }
+    }
+
+    /// Does what the script says by now. What is under way is sent first up to the instant that it says.
+    fn follow_script(&mut self) {
+        while let Some(next) = self.script.last()
+            && next.at <= self.clock.now()
+            && let Some(Scheduled { at, channel, control }) = self.script.pop()
+        {
+            if let Err(why) = self.control(at, channel, &control, ControlledBy::Script) {
+                self.refused.push(format!("{control} at {at}: {why}"));
             }
         }
     }
@@ -318,17 +346,28 @@ impl Driver {
         }
     }
 
-    fn control(&mut self, channel: Option<ChannelId>, control: &Control, by: ControlledBy) -> Result<(), String> {
-        let now = self.clock.now();
+    fn control(
+        &mut self,
+        now: Instant,
+        channel: Option<ChannelId>,
+        control: &Control,
+        by: ControlledBy,
+    ) -> Result<(), String> {
         match control {
             Control::Pause => self.clock.pause(),
             Control::Resume => self.clock.resume(),
             _ => {
                 let concerned = |direction: &Direction| channel.is_none_or(|wanted| direction.channel.id() == wanted);
+                if !self.directions.iter().any(concerned) {
+                    // Another driver has it.
+                    return Ok(());
+                }
                 for direction in self.directions.iter().filter(|direction| concerned(direction)) {
                     direction.channel.check(control).map_err(|error| error.to_string())?;
                 }
-                self.told.tell(now, Event::Controlled { channel, control: control.clone(), by });
+                if channel.is_some() || self.told.of_all {
+                    self.told.tell(now, Event::Controlled { channel, control: control.clone(), by });
+                }
                 let told = &mut self.told;
                 for direction in self.directions.iter_mut().filter(|direction| concerned(direction)) {
                     let obeyed = direction.control(now, control, &mut |event| told.tell(now, event));
@@ -337,7 +376,9 @@ impl Driver {
                 return Ok(());
             }
         }
-        self.told.tell(now, Event::Controlled { channel: None, control: control.clone(), by });
+        if self.told.of_all {
+            self.told.tell(now, Event::Controlled { channel: None, control: control.clone(), by });
+        }
         Ok(())
     }
 
@@ -350,7 +391,8 @@ impl Driver {
             left = Duration::ZERO;
         } else {
             if self.clock.paused_at.is_none() {
-                let next = self.directions.iter().filter_map(Direction::next_instant).min();
+                let scripted = self.script.last().map(|next| next.at);
+                let next = self.directions.iter().filter_map(Direction::next_instant).chain(scripted).min();
                 left = next.map_or(left, |next| left.min(next - now));
             }
             let wake = self.slots.iter().filter_map(|slot| slot.port.wake_at()).min();
@@ -415,6 +457,7 @@ impl Driver {
             ports: self.slots.iter().map(|slot| slot.state.clone()).collect(),
             disturbances: self.disturbances.clone(),
             store: None,
+            refused: self.refused.clone(),
             unrecorded: self.told.unrecorded,
         }
     }

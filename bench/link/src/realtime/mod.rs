@@ -61,6 +61,17 @@ pub struct Coupling {
     pub return_: Option<NamedChannel>,
 }
 
+/// A control with the instant at which it is to be obeyed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Scheduled {
+    /// When, in bench time. A pause in a script ends only by hand.
+    pub at: Instant,
+    /// To which channel; `None` is all of them.
+    pub channel: Option<ChannelId>,
+    /// What.
+    pub control: Control,
+}
+
 /// What a driver thread does first, told which it is: to take what real-time privileges it can, say.
 pub type Prepare = Arc<dyn Fn(usize) + Send + Sync>;
 
@@ -70,13 +81,15 @@ pub struct Options {
     pub drivers: usize,
     /// Where events go. What finds no room is counted as unrecorded.
     pub events: Option<Events>,
+    /// What is done at which instant, in the order of time.
+    pub script: Vec<Scheduled>,
     /// What the driver threads do when they start.
     pub prepare_thread: Option<Prepare>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Options { drivers: 1, events: None, prepare_thread: None }
+        Options { drivers: 1, events: None, script: Vec::new(), prepare_thread: None }
     }
 }
 
@@ -142,7 +155,8 @@ impl Emulator {
         for (index, share) in shares.into_iter().enumerate() {
             let wake = Arc::new(eventfd(0, EventfdFlags::NONBLOCK | EventfdFlags::CLOEXEC)?);
             let (orders, inbox) = mpsc::channel();
-            let driver = Driver::new(share, base, options.events.clone(), inbox, Arc::clone(&wake));
+            let script = options.script.clone();
+            let driver = Driver::new(share, base, options.events.clone(), index == 0, script, inbox, Arc::clone(&wake));
             let channels = driver.channels();
             let (stop, prepare) = (Arc::clone(&emulator.stop), options.prepare_thread.clone());
             let work = move || {
@@ -236,6 +250,7 @@ impl Emulator {
             all.ports.extend(part.ports);
             all.paused |= part.paused;
             all.unrecorded += part.unrecorded;
+            all.refused.extend(part.refused);
             for new in part.disturbances {
                 match all.disturbances.iter_mut().find(|known| known.what == new.what) {
                     Some(known) => {

@@ -159,6 +159,8 @@ mod tests {
             counters: farlink_record::counters::ChannelCounters::default(),
             in_flight: Tally::default(),
             balanced: true,
+            by_hand: Vec::new(),
+            faults: Vec::new(),
             lateness,
             late_because: Vec::new(),
         };

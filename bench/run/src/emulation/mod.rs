@@ -10,15 +10,16 @@ use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, sync_channel};
 use std::sync::{Mutex, PoisonError};
 
+use farlink_control::{Answer, Ask, Request, Timed};
 use farlink_host::realtime::{Cores, Got, Memory, Wish, take};
-use farlink_link::realtime::{Coupling, Emulator, Events, NamedChannel, Options, OrderError};
+use farlink_link::realtime::{Coupling, Emulator, Events, NamedChannel, Options, OrderError, Scheduled};
 use farlink_link::store::{SpillConfig, StoreBudget, StoreError};
 use farlink_link::{Channel, ChannelConfig, DelayStore};
 use farlink_ports::{Port, Timebase};
 use farlink_record::control::{Control, ControlledBy};
 use farlink_record::instrument::Snapshot;
 use farlink_record::{ChannelId, Stamped};
-use farlink_units::{Duration, Size};
+use farlink_units::{Instant, Size};
 use thiserror::Error;
 
 pub use judge::{Judged, judge};
@@ -52,6 +53,8 @@ pub struct Setup {
     pub drivers: usize,
     /// Whether events are asked for, and those of single frames with them.
     pub events: Option<FrameEvents>,
+    /// What is said to the channels at which instant, in the order of time.
+    pub script: Vec<Timed>,
     /// Whether real-time scheduling, locked memory and a core for each thread are taken where they are permitted.
     pub realtime: bool,
 }
@@ -134,7 +137,12 @@ impl Emulation {
             let _ = tell.lock().unwrap_or_else(PoisonError::into_inner).send((thread, got));
         };
         let drivers = setup.drivers.clamp(1, couplings.len().max(1));
-        let options = Options { drivers, events, prepare_thread: Some(Arc::new(prepare)) };
+        let script = setup.script.iter().map(|Timed { at, channel, control }| Scheduled {
+            at: *at,
+            channel: *channel,
+            control: control.clone(),
+        });
+        let options = Options { drivers, events, script: script.collect(), prepare_thread: Some(Arc::new(prepare)) };
         let emulator = Emulator::start(couplings, base, &options)?;
         drop(options);
         let mut got: Vec<(usize, Got)> = told.iter().take(drivers).collect();
@@ -170,9 +178,23 @@ impl Emulation {
         self.emulator.control(channel, control, by)
     }
 
-    /// Time since the start.
-    pub fn elapsed(&self) -> Duration {
-        self.emulator.elapsed() - farlink_units::Instant::ZERO
+    /// Does what a client of the control socket asks, and answers it.
+    pub fn answer(&self, request: Request) {
+        match request.ask().clone() {
+            Ask::Snapshot => match self.snapshot() {
+                Ok(snapshot) => request.answer(Answer::Snapshot(Box::new(snapshot))),
+                Err(error) => request.answer_done(Err(error)),
+            },
+            Ask::Control { control } => {
+                let done = self.control(request.channel(), &control, ControlledBy::Socket);
+                request.answer_done(done);
+            }
+        }
+    }
+
+    /// Bench time now, pauses included.
+    pub fn now(&self) -> Instant {
+        self.emulator.elapsed()
     }
 
     /// Whether it has ended by itself, which only a defect can do.

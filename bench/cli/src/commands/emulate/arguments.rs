@@ -25,7 +25,10 @@ use crate::commands::Format;
     --delay 4s --rate 256kbit/s,2kbit/s --ber 1e-6\n  \
     Two links:\n  \
     farlink emulate --link 'udp:5001,to=127.0.0.1:5004 <> udp:5003,to=127.0.0.1:5002' \\\n    \
-    --link 'udp:6001,to=127.0.0.1:6004 <> udp:6003,to=127.0.0.1:6002' --delay 1s")]
+    --link 'udp:6001,to=127.0.0.1:6004 <> udp:6003,to=127.0.0.1:6002' --delay 1s\n  \
+    A link of a scenario, from two hours after its epoch:\n  \
+    farlink emulate --scenario fixtures/scenarios/mars-relay.yaml --from 2h \\\n    \
+    --link 'deep-space = udp:5001,to=127.0.0.1:5004 <> udp:5003,to=127.0.0.1:5002'")]
 pub struct EmulateArguments {
     /// The ports of the two ends of the link: KIND:PLACE[,KEY=VALUE]…
     #[arg(value_name = "PORT", num_args = 0..=2)]
@@ -72,6 +75,20 @@ pub struct EmulateArguments {
     /// Take real-time scheduling, locked memory and a core for each thread, where permitted, and say what was got.
     #[arg(long)]
     pub realtime: bool,
+    /// Take contacts, light times, rates and errors of the links from this scenario; each --link then begins with the name of
+    /// one: `NAME = PORT <> PORT`, the node that transmits forward first.
+    #[arg(long, value_name = "FILE", requires = "link", conflicts_with_all = ["delay", "rate", "ber", "damaged", "overhead", "queue", "seed"])]
+    pub scenario: Option<PathBuf>,
+    /// Begin so long after the scenario's epoch.
+    #[arg(long, value_name = "DURATION", requires = "scenario")]
+    pub from: Option<Duration>,
+    /// Say what this script says, at its times: a list such as `- { at: 12s, channel: forward, do: drop 2 report }`, or the
+    /// recording of an emulation in which it was said by hand.
+    #[arg(long, value_name = "FILE")]
+    pub script: Option<PathBuf>,
+    /// Listen for `farlink ctl`, at this socket or at a default one.
+    #[arg(long, value_name = "PATH")]
+    pub control: Option<Option<PathBuf>>,
     /// How late 99 of 100 frames may leave; beyond that the verdict is inconclusive.
     #[arg(long, value_name = "DURATION")]
     pub tolerance: Option<Duration>,
@@ -123,6 +140,8 @@ impl<T: FromStr + Copy> FromStr for Both<T> {
 /// The two ports of a link.
 #[derive(Clone, Debug)]
 pub struct LinkText {
+    /// What it is called in a scenario.
+    pub name: Option<String>,
     pub a: PortConfig,
     pub b: PortConfig,
 }
@@ -133,15 +152,18 @@ impl FromStr for LinkText {
         let (a, b) = text.split_once("<>").ok_or_else(|| {
             format!("`{text}` is no link: write its two ports with `<>` between, as in `udp:5001 <> udp:5003,to=127.0.0.1:5002`")
         })?;
+        // A port has no ` = ` in it.
+        let (name, a) = a.split_once(" = ").map_or((None, a), |(name, a)| (Some(name.trim().to_owned()), a));
         let read =
             |port: &str| port.trim().parse().map_err(|error: farlink_ports::text::PortTextError| error.to_string());
-        Ok(LinkText { a: read(a)?, b: read(b)? })
+        Ok(LinkText { name, a: read(a)?, b: read(b)? })
     }
 }
 
 /// A link as it was asked for: its ports, and which directions it has.
 #[derive(Clone, Debug)]
 pub struct Wanted {
+    pub name: Option<String>,
     pub a: PortConfig,
     pub b: PortConfig,
     pub has_return: bool,
@@ -150,7 +172,7 @@ pub struct Wanted {
 impl EmulateArguments {
     /// The links that were asked for, in their order.
     pub fn wanted(&self) -> Result<Vec<Wanted>, String> {
-        let both_ways = |a, b| Wanted { a, b, has_return: true };
+        let both_ways = |a, b| Wanted { name: None, a, b, has_return: true };
         if let Some(forward) = &self.forward {
             // A route leaves by the port at which the other direction comes in, so that a node sees one peer.
             let any = |to: std::net::SocketAddr| match to {
@@ -161,11 +183,14 @@ impl EmulateArguments {
             let a = PortConfig::Udp(UdpLinkConfig { listen: forward.from, to: back.map(|back| back.to) });
             let listen = back.map_or_else(|| UdpAddress(any(forward.to)), |back| back.from);
             let b = PortConfig::Udp(UdpLinkConfig { listen, to: Some(forward.to) });
-            return Ok(vec![Wanted { a, b, has_return: back.is_some() }]);
+            return Ok(vec![Wanted { name: None, a, b, has_return: back.is_some() }]);
         }
         match (self.ports.as_slice(), self.link.as_slice()) {
             ([a, b], []) => Ok(vec![both_ways(a.clone(), b.clone())]),
-            ([], links @ [_, ..]) => Ok(links.iter().map(|link| both_ways(link.a.clone(), link.b.clone())).collect()),
+            ([], links @ [_, ..]) => Ok(links
+                .iter()
+                .map(|link| Wanted { name: link.name.clone(), ..both_ways(link.a.clone(), link.b.clone()) })
+                .collect()),
             ([one], []) => {
                 Err(format!("a link has two ends, but there is only the port `{one}`: name another after it"))
             }
@@ -215,6 +240,8 @@ mod tests {
         let link: LinkText = "udp:5001 <> udp:5003,to=127.0.0.1:5002".parse().unwrap();
         assert_eq!(link.a.to_string(), "udp:127.0.0.1:5001");
         assert_eq!(link.b.to_string(), "udp:127.0.0.1:5003,to=127.0.0.1:5002");
+        let named: LinkText = "orbiter-station = udp:5001,to=127.0.0.1:1 <> udp:5003".parse().unwrap();
+        assert_eq!(named.name.as_deref(), Some("orbiter-station"));
         assert!("udp:5001".parse::<LinkText>().unwrap_err().contains("<>"));
         assert!("udp:5001 <> 7".parse::<LinkText>().unwrap_err().contains("no kind of port"));
     }

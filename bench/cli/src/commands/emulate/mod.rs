@@ -8,20 +8,25 @@ use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration as StdDuration, SystemTime, UNIX_EPOCH};
 
-use farlink_ports::Timebase;
-use farlink_record::instrument::Snapshot;
-use farlink_record::recording::RecordingDigest;
+use farlink_control::{Script, Server, default_path};
+use farlink_link::realtime::OrderError;
+use farlink_ports::{Port, PortConfig, Timebase};
 use farlink_record::results::Results;
 use farlink_record::{ChannelInfo, DurationNanos, Header, NodeId, NodeInfo, Stamped};
 use farlink_run::RunFolder;
-use farlink_run::emulation::{Emulation, FrameEvents, Judged, Keeper, LinkPlan, Setup, Tolerance, judge};
+use farlink_run::emulation::{Emulation, FrameEvents, Judged, Keeper, LinkPlan, Physics, Setup, judge, physics};
+use farlink_scenario::{Overrides, Tolerance, load};
+use farlink_units::Instant;
 use hifitime::Epoch;
 
 use super::Format;
 use crate::{Ending, bench_failed, interrupt};
-use arguments::Recorded;
+use arguments::{Recorded, Wanted};
 
 pub use arguments::EmulateArguments;
+
+/// How often the command looks whether it shall end.
+const LOOK_EVERY: StdDuration = StdDuration::from_millis(20);
 
 pub fn emulate(arguments: &EmulateArguments) -> Ending {
     let stop = match interrupt::stop_flag() {
@@ -36,25 +41,25 @@ pub fn emulate(arguments: &EmulateArguments) -> Ending {
         Ok(folder) => folder,
         Err(error) => return bench_failed(error),
     };
-    let base = Timebase::start();
-    let mut plans = Vec::new();
-    let mut count = 0;
-    for (index, link) in wanted.iter().enumerate() {
-        let (a, b) = match link.a.open(&base).and_then(|a| Ok((a, link.b.open(&base)?))) {
-            Ok(ports) => ports,
-            Err(error) => return bench_failed(error),
-        };
-        let mut channel = |forward: bool| {
-            let direction = if forward { "forward" } else { "return" };
-            let name = if wanted.len() == 1 { direction.to_owned() } else { format!("{}.{direction}", index + 1) };
-            count += 1;
-            (name, arguments.channel(count - 1, forward))
-        };
-        let forward = Some(channel(true));
-        let return_ = link.has_return.then(|| channel(false));
-        plans.push(LinkPlan { a, b, forward, return_ });
-    }
-    let header = header(arguments, &plans);
+    let from = Instant::ZERO + arguments.from.unwrap_or_default();
+    let base = Timebase::starting_at(from);
+    let Plan { links, header, epoch_unix_nanos, tolerance } = match plan(arguments, wanted, &base) {
+        Ok(plan) => plan,
+        Err(problem) => return bench_failed(problem),
+    };
+    let channels: Vec<String> = header.channels.iter().map(|channel| channel.name.clone()).collect();
+    let script = match arguments.script.as_deref().map(|path| Script::load(path)?.resolve(&channels)).transpose() {
+        Ok(script) => script.unwrap_or_default(),
+        Err(error) => return bench_failed(error),
+    };
+    let server = arguments.control.as_ref().map(|path| {
+        let path = path.clone().unwrap_or_else(|| default_path(&format!("emulate-{}", std::process::id())));
+        Server::start(&path, channels.clone())
+    });
+    let server = match server.transpose() {
+        Ok(server) => server,
+        Err(error) => return bench_failed(error),
+    };
     let setup = Setup {
         memory: arguments.memory,
         spill: arguments.spill.clone(),
@@ -63,41 +68,40 @@ pub fn emulate(arguments: &EmulateArguments) -> Ending {
             Recorded::Frames => FrameEvents::Wanted,
             Recorded::Control => FrameEvents::Unwanted,
         }),
+        script,
         realtime: arguments.realtime,
     };
-    let (emulation, events) = match Emulation::start(plans, base, &setup) {
+    let (emulation, events) = match Emulation::start(links, base, &setup) {
         Ok(started) => started,
         Err(error) => return bench_failed(error),
     };
     let keeper = match folder.as_ref().zip(events) {
         None => None,
-        Some((folder, events)) => match Keeper::start(folder, &header, unix_nanos_now(), events, |_: &Stamped| ()) {
+        Some((folder, events)) => match Keeper::start(folder, &header, epoch_unix_nanos, events, |_: &Stamped| ()) {
             Ok(keeper) => Some(keeper),
             Err(error) => return bench_failed(error),
         },
     };
-    if arguments.format == Format::Text {
-        match emulation.snapshot() {
-            Ok(snapshot) => {
-                for (channel, info) in snapshot.channels.iter().zip(&header.channels) {
-                    say!("{}", print::opening(channel, info.ber));
-                }
-            }
-            Err(error) => return bench_failed(error),
-        }
-        if arguments.realtime {
-            for (thread, got) in emulation.got().iter().enumerate() {
-                say!("thread {}: {got}", thread + 1);
-            }
-        }
+    if arguments.format == Format::Text
+        && let Err(error) = open(arguments, &emulation, &header, server.as_ref())
+    {
+        return bench_failed(error);
     }
-    let until = arguments.for_;
-    while !stop.load(Ordering::Relaxed) && until.is_none_or(|until| emulation.elapsed() < until) {
+    let until = arguments.for_.map(|span| from + span);
+    while !stop.load(Ordering::Relaxed) && until.is_none_or(|until| emulation.now() < until) {
         if emulation.has_ended() || keeper.as_ref().is_some_and(Keeper::has_failed) {
             break;
         }
-        thread::sleep(StdDuration::from_millis(20));
+        match &server {
+            Some(server) => {
+                if let Some(request) = server.wait(LOOK_EVERY) {
+                    emulation.answer(request);
+                }
+            }
+            None => thread::sleep(LOOK_EVERY),
+        }
     }
+    drop(server);
     let Some(snapshot) = emulation.finish() else {
         return bench_failed("a thread of the emulator has failed; what it came to is lost");
     };
@@ -105,20 +109,100 @@ pub fn emulate(arguments: &EmulateArguments) -> Ending {
         Ok(digest) => digest,
         Err(error) => return bench_failed(error),
     };
-    conclude(arguments, &header, &snapshot, digest.as_ref(), folder.as_ref())
+    let judged = Judged { header: &header, snapshot: &snapshot, tolerance, digest: digest.as_ref() };
+    conclude(arguments, &judged, folder.as_ref())
 }
 
-fn conclude(
+/// Says what is carried, and what was got for it.
+fn open(
     arguments: &EmulateArguments,
+    emulation: &Emulation,
     header: &Header,
-    snapshot: &Snapshot,
-    digest: Option<&RecordingDigest>,
-    folder: Option<&RunFolder>,
-) -> Ending {
-    let tolerance = arguments.tolerance.map(|p99| Tolerance { p99, max: None });
-    let results = judge(&Judged { header, snapshot, tolerance, digest });
+    server: Option<&Server>,
+) -> Result<(), OrderError> {
+    let snapshot = emulation.snapshot()?;
+    for (channel, info) in snapshot.channels.iter().zip(&header.channels) {
+        say!("{}", print::opening(channel, info.ber));
+    }
+    if arguments.realtime {
+        for (thread, got) in emulation.got().iter().enumerate() {
+            say!("thread {}: {got}", thread + 1);
+        }
+    }
+    if let Some(server) = server {
+        say!("control: {}", server.path().display());
+    }
+    Ok(())
+}
+
+/// What is to be carried.
+struct Plan {
+    links: Vec<LinkPlan>,
+    header: Header,
+    epoch_unix_nanos: i64,
+    tolerance: Option<Tolerance>,
+}
+
+/// Opens the ports and works out what lies between them.
+fn plan(arguments: &EmulateArguments, wanted: Vec<Wanted>, base: &Timebase) -> Result<Plan, String> {
+    let mut tolerance = arguments.tolerance.map(|p99| Tolerance { p99: Some(p99), max: None });
+    let named = wanted.iter().find_map(|link| link.name.as_deref());
+    let mut links = Vec::new();
+    let Some(path) = &arguments.scenario else {
+        if let Some(name) = named {
+            return Err(format!(
+                "the link `{name}` has a name: give the --scenario that it is of, or leave the name out"
+            ));
+        }
+        let (several, mut count) = (wanted.len() > 1, 0);
+        for (index, link) in wanted.iter().enumerate() {
+            let mut channel = |forward: bool| {
+                let direction = if forward { "forward" } else { "return" };
+                let name = if several { format!("{}.{direction}", index + 1) } else { direction.to_owned() };
+                count += 1;
+                (name, arguments.channel(count - 1, forward))
+            };
+            let forward = Some(channel(true));
+            let return_ = link.has_return.then(|| channel(false));
+            let (a, b) = open_ports(link, base)?;
+            links.push(LinkPlan { a, b, forward, return_ });
+        }
+        let header = header(arguments, &links);
+        return Ok(Plan { links, header, epoch_unix_nanos: unix_nanos_now(), tolerance });
+    };
+    let overrides = Overrides::default();
+    let scenario = load(path, &overrides).map_err(|error| format!("{:?}", miette::Report::new(error)))?;
+    let names = wanted.iter().map(|link| {
+        link.name.clone().ok_or_else(|| {
+            let known: Vec<&str> = scenario.links.iter().map(|link| link.name.as_str()).collect();
+            format!(
+                "--link {} <> {} does not say which link of the scenario it is ({}): write `NAME = PORT <> PORT`",
+                link.a,
+                link.b,
+                known.join(", ")
+            )
+        })
+    });
+    let names: Vec<String> = names.collect::<Result<_, _>>()?;
+    let Physics { header, epoch_unix_nanos, links: physics, tolerance: told } =
+        physics(&scenario, &names).map_err(|error| error.to_string())?;
+    tolerance = tolerance.or(told);
+    for (link, physics) in wanted.iter().zip(physics) {
+        let (a, b) = open_ports(link, base)?;
+        links.push(LinkPlan { a, b, forward: Some(physics.forward), return_: Some(physics.return_) });
+    }
+    Ok(Plan { links, header, epoch_unix_nanos, tolerance })
+}
+
+fn open_ports(link: &Wanted, base: &Timebase) -> Result<(Box<dyn Port>, Box<dyn Port>), String> {
+    let open = |config: &PortConfig| config.open(base).map_err(|error| error.to_string());
+    Ok((open(&link.a)?, open(&link.b)?))
+}
+
+fn conclude(arguments: &EmulateArguments, judged: &Judged<'_>, folder: Option<&RunFolder>) -> Ending {
+    let results = judge(judged);
     match arguments.format {
-        Format::Text => print::ending(&results, snapshot),
+        Format::Text => print::ending(&results, judged.snapshot),
         Format::Json => match serde_json::to_string_pretty(&results) {
             Ok(text) => say!("{text}"),
             Err(error) => return bench_failed(error),
