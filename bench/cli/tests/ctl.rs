@@ -9,6 +9,7 @@ use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use common::*;
+use farlink_control::{Answer, Ask, Client};
 use farlink_record::control::{Control, ControlledBy};
 use farlink_record::{Event, LossCause, Stamped};
 
@@ -112,6 +113,8 @@ fn what_is_said_live_is_recorded_and_can_be_said_again() {
         stdout
     };
     // Time stands still for what follows, so that all of it falls into the run, however slow this machine is.
+    let pause = Ask::Control { control: Control::Pause };
+    assert_eq!(Client::connect(&socket).unwrap().ask(None, pause).unwrap(), Answer::Done);
     done(&["pause"]);
     let snapshot = || -> serde_json::Value { serde_json::from_str(&done(&["--format", "json", "snapshot"])).unwrap() };
     let before = snapshot();
@@ -145,6 +148,7 @@ fn what_is_said_live_is_recorded_and_can_be_said_again() {
     assert_eq!(
         controls(&live),
         [
+            "None pause",
             "None pause",
             "Some(0) rate 250 kbit/s",
             "Some(0) drop the next 3 data segments",

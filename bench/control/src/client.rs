@@ -8,7 +8,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use crate::place::{own_uid, peer_uid};
-use crate::protocol::{Answer, AnswerLine, Ask, RequestLine, VERSION, VersionOnly};
+use crate::protocol::{Answer, Ask, RequestLine, VERSION, VersionOnly, read_answer};
 use crate::server::Lines;
 
 /// How long an answer is waited for: longer than an emulator takes to say that it has none.
@@ -115,7 +115,6 @@ impl Client {
         if version != VERSION {
             return Err(no_answer(format!("it speaks version {version} of the protocol, and this program {VERSION}")));
         }
-        let line: AnswerLine = serde_json::from_slice(line).map_err(|error| no_answer(error.to_string()))?;
-        Ok(line.answer)
+        read_answer(line).map_err(|error| no_answer(error.to_string()))
     }
 }

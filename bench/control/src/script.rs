@@ -229,7 +229,12 @@ fn json_lines(path: &Path, text: &str) -> Result<Vec<Step>, ScriptError> {
     lines
         .map(|(text, line)| {
             let form = |reason: String| ScriptError::Form { path: path.to_owned(), line, reason };
-            let written: Written<String> = serde_json::from_str(text).map_err(|error| form(error.to_string()))?;
+            // The line that the parser tells is that of its text, which has but one.
+            let gist = |error: serde_json::Error| {
+                let told = error.to_string();
+                told.split(" at line ").next().unwrap_or_default().to_owned()
+            };
+            let written: Written<String> = serde_json::from_str(text).map_err(|error| form(gist(error)))?;
             step(path, line, (&written.at, line), written.channel, (&written.words, line))
         })
         .collect()

@@ -321,8 +321,7 @@ fn receive(number: usize, mut stream: UnixStream, shared: &Arc<Shared>, sender: 
     if ready.is_err() {
         return;
     }
-    let stranger = peer_uid(&stream).map_or(true, |uid| uid != own_uid());
-    if stranger {
+    if !peer_uid(&stream).is_ok_and(|uid| uid == own_uid()) {
         let why = format!("only user {}, who started this emulator, may tell it what to do", own_uid());
         return turn_away(&mut stream, &why);
     }
@@ -347,8 +346,13 @@ fn receive(number: usize, mut stream: UnixStream, shared: &Arc<Shared>, sender: 
     }
 }
 
+/// Says why, so that it can be read: a connection that ends with something unread in it is reset, and what was said is lost.
 fn turn_away(stream: &mut UnixStream, why: &str) {
     let _ = say(stream, Answer::Refused { why: why.to_owned() });
+    let _ = stream.shutdown(std::net::Shutdown::Read);
+    let mut unread = [0; 4096];
+    // No more can come, so this ends.
+    while stream.read(&mut unread).is_ok_and(|taken| taken > 0) {}
 }
 
 fn say(stream: &mut UnixStream, answer: Answer) -> io::Result<()> {

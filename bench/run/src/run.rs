@@ -80,7 +80,7 @@ pub enum RunError {
         /// When.
         at: Instant,
         /// What.
-        control: Control,
+        control: Box<Control>,
         /// Why not.
         source: ControlError,
     },
@@ -227,7 +227,7 @@ impl Prepared {
             {
                 if let Err(source) = self.obey(&timed, ControlledBy::Script, &mut clock, &mut sinks) {
                     let Timed { at, control, .. } = timed;
-                    sinks.error.get_or_insert(RunError::Script { at, control, source });
+                    sinks.error.get_or_insert(RunError::Script { at, control: Box::new(control), source });
                 }
                 continue;
             }

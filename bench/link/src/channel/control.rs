@@ -53,10 +53,10 @@ pub enum ControlError {
     #[error("{0}; `ipn:10.0` or `ipn:10.*` stand for all of a node's endpoints")]
     Endpoint(#[source] EidSyntaxError),
     /// Pause and resume are for the clock, which no channel has.
-    #[error("`{control}` stops or starts the clock of all channels: give it without a channel")]
+    #[error("`{what}` stops or starts the clock of all channels: give it without a channel")]
     OfTheClock {
-        /// Which.
-        control: Control,
+        /// Which of the two.
+        what: &'static str,
     },
     /// There is no such channel.
     #[error("there is no channel {channel}: there are {channels}, counted from 0")]
@@ -159,7 +159,8 @@ impl Channel {
         check(control)?;
         match control {
             Control::Fault(_) if self.faults.is_full() => Err(ControlError::TooManyFaults),
-            Control::Pause | Control::Resume => Err(ControlError::OfTheClock { control: control.clone() }),
+            Control::Pause => Err(ControlError::OfTheClock { what: "pause" }),
+            Control::Resume => Err(ControlError::OfTheClock { what: "resume" }),
             _ => Ok(()),
         }
     }
