@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::Options;
 use crate::measure::{Spread, grouped, us};
-use crate::programs::{OneWay, Program, one_way};
+use crate::programs::{Direction, OneWay, Program, one_way};
 
 const SIZE: usize = 1024;
 const DELAY: Duration = Duration::from_secs(1);
@@ -27,12 +27,20 @@ pub fn measure(options: &Options, goal: &Goal) -> Result<Value, String> {
     );
     println!("| arrival | | p50 | p99 | p99.9 | max | above bare: p50 | p99 | max | lost |");
     println!("|---|---|---|---|---|---|---|---|---|---|");
+    let direction = Direction {
+        rate: goal.rate,
+        size: SIZE,
+        span: Duration::from_secs(5),
+        delay: DELAY,
+        sending: options.sending,
+        rest: Duration::ZERO,
+    };
     let farlink = options.emulator();
     // By turns, so that a neighbour who comes or goes meets both alike.
     let (mut bare, mut through) = (Vec::new(), Vec::new());
     for _ in 0..RUNS {
-        bare.push(one_way(&Program::Bare, goal.rate, SIZE, Duration::from_secs(5), DELAY)?);
-        through.push(one_way(&farlink, goal.rate, SIZE, Duration::from_secs(5), DELAY)?);
+        bare.push(one_way(&Program::Bare, direction)?);
+        through.push(one_way(&farlink, direction)?);
     }
     let mut all = serde_json::Map::new();
     all.insert(Program::Bare.name().into(), report(Program::Bare.name(), &bare, &bare));
@@ -42,7 +50,7 @@ pub fn measure(options: &Options, goal: &Goal) -> Result<Value, String> {
             println!("| | {} | not installed |", peer.name());
             json!("not installed")
         } else {
-            let outcome = one_way(&peer, goal.rate, SIZE, Duration::from_secs(5), DELAY)?;
+            let outcome = one_way(&peer, direction)?;
             report(peer.name(), &[outcome], &bare)
         };
         all.insert(peer.name().into(), value);

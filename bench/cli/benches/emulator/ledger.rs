@@ -44,14 +44,6 @@ impl Account {
     pub fn lost(&self) -> u64 {
         self.sent.saturating_sub(self.delivered + self.damaged)
     }
-
-    pub fn add(&mut self, other: &Account) {
-        self.sent += other.sent;
-        self.delivered += other.delivered;
-        self.damaged += other.damaged;
-        self.duplicates += other.duplicates;
-        self.out_of_order += other.out_of_order;
-    }
 }
 
 impl Ledger {

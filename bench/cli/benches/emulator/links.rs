@@ -82,7 +82,7 @@ pub fn measure_eight(options: &Options) -> Result<Value, String> {
         let links = Links::new(LINKS, emulated)?;
         let mut process = if emulated { Some(links.emulate(options, &[])?) } else { None };
         let delay = if emulated { DELAY } else { Duration::ZERO };
-        let load = Load { flows: links.flows(RATE)?, size: SIZE, span: SPAN, delay };
+        let load = Load { flows: links.flows(RATE)?, size: SIZE, span: SPAN, delay, sending: options.sending, rest: Duration::ZERO };
         let mut ledger = Ledger::new(delay);
         let cpu = process.as_ref().map_or(0.0, Process::cpu_seconds);
         let sent = load::run(&load, &links.ends, |arrival| {

@@ -1,19 +1,22 @@
 //! The load: datagrams sent at a steady rate, and received.
 //!
-//! One thread sends for all flows, one receives. The sender wakes at a fixed beat, sends what is due since (`sendmmsg`, one
-//! datagram of the network each, no segmentation offload: as any two programs would), and tells how late it was itself. The
-//! receiver takes many at once (`recvmmsg`, receive offload), with the kernel's stamp of each.
+//! One thread sends for all flows, one receives. The sender wakes at a fixed beat, sends what is due since then in one call, and
+//! tells how late it was itself: with `sendmmsg`, each datagram by itself as most programs send, or with segmentation offload,
+//! which costs the sender and whoever can receive such runs much less. The receiver takes many at once (`recvmmsg`, receive
+//! offload), with the kernel's stamp of each.
 
 use std::io::{ErrorKind, IoSlice, IoSliceMut};
 use std::net::{SocketAddr, SocketAddrV4, UdpSocket};
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsFd, AsRawFd};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::socket::{MsgFlags, MultiHeaders, SockaddrIn, sendmmsg, setsockopt, sockopt};
+use nix::sys::socket::{
+    ControlMessage, MsgFlags, MultiHeaders, SockaddrIn, sendmmsg, sendmsg, setsockopt, sockopt,
+};
 use quinn_udp::{RecvMeta, UdpSockRef, UdpSocketState};
 
 use crate::measure::{Spread, now_ns, wall_ahead_ns};
@@ -27,11 +30,14 @@ const GIVE_UP_NS: i64 = 2_000_000;
 /// Most datagrams of one flow in one call.
 const BURST: usize = 64;
 
+/// Most bytes in one call with segmentation offload: the longest that UDP over IPv4 carries.
+const LONGEST: usize = 65_507;
+
 /// What the system is asked to keep at a receiver, its own overhead included.
 const RECEIVE_BUFFER: usize = 64 << 20;
 
 /// Buffers of one receive call, and their size: the longest run of datagrams that the kernel joins.
-const BUFFERS: usize = 8;
+const BUFFERS: usize = 32;
 const BUFFER: usize = 1 << 16;
 
 /// After the last datagram is due, the receiver waits for stragglers until none has come for so long …
@@ -84,6 +90,45 @@ pub struct Load {
     pub span: Duration,
     /// What the receiver expects between sending and arrival; it waits for the last of the datagrams so much longer.
     pub delay: Duration,
+    /// How datagrams that are due at the same time are handed to the system.
+    pub sending: Sending,
+    /// The receiver lets so much time pass before it looks again, so that it takes many at once. The kernel's stamps do not
+    /// mind; what the receiver reads late is late.
+    pub rest: Duration,
+}
+
+/// How datagrams that are due at the same time are handed to the system.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Sending {
+    /// Each by itself, many in a call.
+    #[default]
+    Single,
+    /// As one buffer that the system cuts (GSO).
+    Offloaded,
+}
+
+/// What the sender keeps from one call to the next.
+struct Hands {
+    sending: Sending,
+    headers: MultiHeaders<SockaddrIn>,
+}
+
+impl Hands {
+    /// Sends the datagrams in order and returns how many the system took.
+    fn send(&mut self, flow: &Flow, datagrams: &[Vec<u8>]) -> Result<usize, Errno> {
+        let (fd, to) = (flow.from.as_raw_fd(), SockaddrIn::from(flow.to));
+        if self.sending == Sending::Offloaded && datagrams.len() > 1 {
+            let most = (LONGEST / datagrams[0].len()).max(1);
+            let run = &datagrams[..datagrams.len().min(most)];
+            let gathered: Vec<IoSlice<'_>> = run.iter().map(|d| IoSlice::new(d)).collect();
+            let length = run[0].len() as u16;
+            let cut = [ControlMessage::UdpGsoSegments(&length)];
+            return sendmsg(fd, &gathered, &cut, MsgFlags::empty(), Some(&to)).map(|_| run.len());
+        }
+        let slices: Vec<[IoSlice<'_>; 1]> = datagrams.iter().map(|d| [IoSlice::new(d)]).collect();
+        let to = vec![Some(to); datagrams.len()];
+        Ok(sendmmsg(fd, &mut self.headers, &slices, to, [], MsgFlags::empty())?.count())
+    }
 }
 
 /// What the sender tells of itself.
@@ -112,8 +157,6 @@ impl Sent {
 
 /// A datagram that has come in. Times are of the monotonic clock.
 pub struct Arrival<'a> {
-    /// The receiving socket's number.
-    pub socket: usize,
     /// When the kernel had it.
     pub stamped_ns: i64,
     /// When the receiver had read it.
@@ -144,7 +187,7 @@ pub fn address(socket: &UdpSocket) -> SocketAddrV4 {
 pub fn run(load: &Load, receivers: &[UdpSocket], mut take: impl FnMut(&Arrival<'_>) + Send) -> Result<Sent, String> {
     let progress = Progress::default();
     thread::scope(|scope| {
-        let receiver = scope.spawn(|| receive(receivers, load.delay, &progress, &mut take));
+        let receiver = scope.spawn(|| receive(receivers, load, &progress, &mut take));
         let sent = send(load, &progress);
         if sent.is_err() {
             progress.abandoned.store(true, Ordering::Relaxed);
@@ -187,7 +230,7 @@ fn send(load: &Load, progress: &Progress) -> Result<Sent, String> {
     for datagram in &mut datagrams {
         datagram.iter_mut().enumerate().for_each(|(at, byte)| *byte = filler(at));
     }
-    let mut headers = MultiHeaders::<SockaddrIn>::preallocate(BURST, None);
+    let mut hands = Hands { sending: load.sending, headers: MultiHeaders::preallocate(BURST, None) };
     let expected: u64 = load.flows.iter().map(|f| f.rate).sum::<u64>() * load.span.as_secs().max(1);
     let mut lateness = Vec::with_capacity(expected.min(1 << 23) as usize);
     let mut left_out_s = 0.0;
@@ -213,10 +256,8 @@ fn send(load: &Load, progress: &Progress) -> Result<Sent, String> {
                 for (datagram, sequence) in datagrams.iter_mut().zip(state.sent..).take(due) {
                     write_header(datagram, index as u32, sequence, stamp);
                 }
-                let slices: Vec<[IoSlice<'_>; 1]> = datagrams[..due].iter().map(|d| [IoSlice::new(d)]).collect();
-                let to = vec![Some(SockaddrIn::from(flow.to)); due];
-                let taken = match sendmmsg(flow.from.as_raw_fd(), &mut headers, &slices, to, [], MsgFlags::empty()) {
-                    Ok(results) => results.count(),
+                let taken = match hands.send(flow, &datagrams[..due]) {
+                    Ok(taken) => taken,
                     // The system has no room now, or tells that nobody listened to an earlier one.
                     Err(Errno::EAGAIN | Errno::ENOBUFS | Errno::ECONNREFUSED | Errno::EINTR) => 0,
                     Err(error) => return Err(format!("cannot send to {}: {error}", flow.to)),
@@ -255,7 +296,7 @@ fn sleep_until(at_ns: i64) {
 
 fn receive(
     sockets: &[UdpSocket],
-    delay: Duration,
+    load: &Load,
     progress: &Progress,
     take: &mut (impl FnMut(&Arrival<'_>) + Send),
 ) -> Result<(), String> {
@@ -264,23 +305,16 @@ fn receive(
     let mut buffers = vec![vec![0u8; BUFFER]; BUFFERS];
     let (mut received, mut last) = (0, now_ns());
     while !progress.abandoned.load(Ordering::Relaxed) {
-        let mut watched: Vec<PollFd<'_>> =
-            sockets.iter().map(|s| PollFd::new(std::os::fd::AsFd::as_fd(s), PollFlags::POLLIN)).collect();
+        let mut watched: Vec<PollFd<'_>> = sockets.iter().map(|s| PollFd::new(s.as_fd(), PollFlags::POLLIN)).collect();
         match poll(&mut watched, PollTimeout::from(50u8)) {
             Ok(_) | Err(Errno::EINTR) => {}
             Err(error) => return Err(format!("the receiver cannot wait: {error}")),
         }
         let ready: Vec<bool> = watched.iter().map(|w| w.any().unwrap_or(false)).collect();
-        for (index, _) in ready.iter().enumerate().filter(|(_, ready)| **ready) {
+        let mut more = false;
+        for ((socket, state), _) in sockets.iter().zip(&states).zip(ready).filter(|(_, ready)| *ready) {
             let mut metas = [RecvMeta::default(); BUFFERS];
-            let mut slices: Vec<IoSliceMut<'_>> = buffers.iter_mut().map(|b| IoSliceMut::new(b)).collect();
-            let count = match states[index].recv(UdpSockRef::from(&sockets[index]), &mut slices, &mut metas) {
-                Ok(count) => count,
-                Err(error) => match error.kind() {
-                    ErrorKind::WouldBlock | ErrorKind::Interrupted | ErrorKind::ConnectionRefused => continue,
-                    _ => return Err(format!("the receiver cannot read: {error}")),
-                },
-            };
+            let count = read(socket, state, &mut buffers, &mut metas)?;
             let (read_ns, ahead) = (now_ns(), wall_ahead_ns());
             for (meta, buffer) in metas.iter().zip(&buffers).take(count) {
                 let Some(stamp) = meta.timestamp else {
@@ -289,19 +323,40 @@ fn receive(
                 let stamped_ns = stamp.as_nanos() as i64 - ahead;
                 for content in buffer[..meta.len].chunks(meta.stride.max(1)) {
                     received += 1;
-                    take(&Arrival { socket: index, stamped_ns, read_ns, content });
+                    last = read_ns;
+                    take(&Arrival { stamped_ns, read_ns, content });
                 }
             }
-            last = read_ns;
+            more |= count == BUFFERS;
         }
         let done = progress.done_ns.load(Ordering::Acquire);
         if done > 0 {
-            let (now, due) = (now_ns(), done + delay.as_nanos() as i64);
+            let (now, due) = (now_ns(), done + load.delay.as_nanos() as i64);
             let all = received >= progress.total.load(Ordering::Relaxed);
-            if all || (now > due && now - last > QUIET_NS && now > due + QUIET_NS) || now > due + STRAGGLERS_NS {
+            if all || now - last.max(due) > QUIET_NS || now > due + STRAGGLERS_NS {
                 break;
             }
         }
+        if !more && !load.rest.is_zero() {
+            thread::sleep(load.rest);
+        }
     }
     Ok(())
+}
+
+/// How many buffers the system has filled.
+fn read(
+    socket: &UdpSocket,
+    state: &UdpSocketState,
+    buffers: &mut [Vec<u8>],
+    metas: &mut [RecvMeta],
+) -> Result<usize, String> {
+    let mut slices: Vec<IoSliceMut<'_>> = buffers.iter_mut().map(|b| IoSliceMut::new(b)).collect();
+    match state.recv(UdpSockRef::from(socket), &mut slices, metas) {
+        Ok(count) => Ok(count),
+        Err(error) => match error.kind() {
+            ErrorKind::WouldBlock | ErrorKind::Interrupted | ErrorKind::ConnectionRefused => Ok(0),
+            _ => Err(format!("the receiver cannot read: {error}")),
+        },
+    }
 }

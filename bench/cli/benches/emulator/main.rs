@@ -18,6 +18,8 @@
 //!
 //! - `--json FILE`: the figures, with the machine
 //! - `--emulator PATH`: another build of the command
+//! - `--gso`: the sender hands the system runs of datagrams as one (segmentation offload) rather than each by itself. It can then
+//!   send more, and the emulator can receive such runs as one, too
 //!
 //! Peers are taken from the search path or from the environment: `UDP_DELAY_SIM` (HDTN), `OWLTSIM` (ION).
 #![allow(missing_docs)]
@@ -39,6 +41,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use load::Sending;
 use programs::Program;
 use serde_json::{Value, json};
 
@@ -50,6 +53,7 @@ pub struct Options {
     json: Option<PathBuf>,
     cases: Vec<String>,
     soak_minutes: u64,
+    sending: Sending,
 }
 
 impl Options {
@@ -59,6 +63,7 @@ impl Options {
             json: None,
             cases: Vec::new(),
             soak_minutes: 20,
+            sending: Sending::default(),
         };
         let mut arguments = arguments.peekable();
         while let Some(argument) = arguments.next() {
@@ -66,6 +71,7 @@ impl Options {
             match argument.as_str() {
                 // What cargo itself adds.
                 "--bench" => {}
+                "--gso" => options.sending = Sending::Offloaded,
                 "--json" => options.json = Some(value()?.into()),
                 "--emulator" => options.emulator = value()?.into(),
                 case if CASES.contains(&case) => {
@@ -152,7 +158,7 @@ fn main() -> ExitCode {
         results.insert(name.clone(), value);
     }
     if let Some(path) = &options.json {
-        let text = format!("{:#}\n", json!({ "machine": machine, "cases": results }));
+        let text = format!("{:#}\n", json!({ "machine": machine, "gso": options.sending == Sending::Offloaded, "cases": results }));
         if let Err(error) = fs::write(path, text) {
             eprintln!("{}: {error}", path.display());
             return ExitCode::from(2);

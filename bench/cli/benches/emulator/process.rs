@@ -153,9 +153,10 @@ impl Process {
         let until = Instant::now() + PATIENCE;
         while Instant::now() < until {
             if let Ok(Some(status)) = self.child.try_wait() {
-                return match status.success() {
-                    true => Ok(self.read("out")),
-                    false => Err(format!("{} ended with {status}: {}", self.name, self.written().trim())),
+                // 1 is its verdict on what happened, which is the bench's to judge; 2 and signals are failures.
+                return match status.code() {
+                    Some(0 | 1) => Ok(self.read("out")),
+                    _ => Err(format!("{} ended with {status}: {}", self.name, self.written().trim())),
                 };
             }
             thread::sleep(Duration::from_millis(20));

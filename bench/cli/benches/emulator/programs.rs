@@ -8,7 +8,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::ledger::{Account, Ledger};
-use crate::load::{self, Flow, Load, Sent};
+use crate::load::{self, Flow, Load, Sending, Sent};
 use crate::measure::Spread;
 use crate::process::{Memory, Process, free_ports, socket_drops};
 
@@ -109,8 +109,22 @@ pub struct OneWay {
     pub read: Spread,
 }
 
-/// Sends datagrams at a rate through a program, one way.
-pub fn one_way(program: &Program, rate: u64, size: usize, span: Duration, delay: Duration) -> Result<OneWay, String> {
+/// One direction to measure.
+#[derive(Clone, Copy, Debug)]
+pub struct Direction {
+    /// Datagrams a second, and the bytes of each.
+    pub rate: u64,
+    pub size: usize,
+    pub span: Duration,
+    pub delay: Duration,
+    pub sending: Sending,
+    /// See [`Load::rest`].
+    pub rest: Duration,
+}
+
+/// Sends datagrams through a program, one way.
+pub fn one_way(program: &Program, direction: Direction) -> Result<OneWay, String> {
+    let Direction { rate, size, span, delay, sending, rest } = direction;
     let receiver = load::socket(0)?;
     let to = load::address(&receiver);
     let delay = if *program == Program::Bare { Duration::ZERO } else { delay };
@@ -119,7 +133,7 @@ pub fn one_way(program: &Program, rate: u64, size: usize, span: Duration, delay:
     let from = load::socket(0)?;
     from.set_nonblocking(false).map_err(|error| error.to_string())?;
     let flow = Flow { from, to: SocketAddrV4::new(*to.ip(), port), rate };
-    let load = Load { flows: vec![flow], size, span, delay };
+    let load = Load { flows: vec![flow], size, span, delay, sending, rest };
     let mut ledger = Ledger::new(delay);
     let cpu = started.as_ref().map_or(0.0, |(process, _)| process.cpu_seconds());
     let sent = load::run(&load, std::slice::from_ref(&receiver), |arrival| {

@@ -40,7 +40,7 @@ pub fn measure(options: &Options) -> Result<Value, String> {
     let links = Links::new(LINKS, true)?;
     let mut process = links.emulate(options, &["--ber", "1e-6", "--damaged", "deliver"])?;
     let span = Duration::from_secs(60 * options.soak_minutes);
-    let load = Load { flows: links.flows(RATE)?, size: SIZE, span, delay: DELAY };
+    let load = Load { flows: links.flows(RATE)?, size: SIZE, span, delay: DELAY, sending: options.sending, rest: Duration::ZERO };
     let mut ledger = Ledger::comparing(DELAY);
     let mut minutes: Vec<Minute> = Vec::new();
     let begin = now_ns();

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::Options;
 use crate::measure::{grouped, us};
 use crate::process::Scratch;
-use crate::programs::{Program, one_way};
+use crate::programs::{Direction, Program, one_way};
 
 const SIZE: usize = 1024;
 const RATE_BPS: u64 = 400_000_000;
@@ -31,7 +31,9 @@ pub fn measure(options: &Options) -> Result<Value, String> {
     let folder = Scratch::new("spill")?;
     let more = ["--memory", "256MiB", "--spill", &folder.path().display().to_string()].map(String::from).to_vec();
     let program = Program::Farlink(options.emulator.clone(), more);
-    let outcome = one_way(&program, rate, SIZE, SPAN, DELAY)?;
+    let direction =
+        Direction { rate, size: SIZE, span: SPAN, delay: DELAY, sending: options.sending, rest: Duration::ZERO };
+    let outcome = one_way(&program, direction)?;
     let left = fs::read_dir(folder.path()).map_or(0, Iterator::count);
     println!("| sent | a second | lost | of it: in its socket | in the receiver's | peak resident | its cores | arrival | p50 | p99 | p99.9 | max |");
     println!("|---|---|---|---|---|---|---|---|---|---|---|---|");
