@@ -121,7 +121,8 @@ fn a_file_crosses_two_light_seconds_with_errors_and_arrives_as_it_was() {
     let stdout = emulator.0.stdout.take().unwrap();
     let report: serde_json::Value = serde_json::from_reader(stdout).expect("JSON and nothing else");
     assert_eq!(emulator.0.wait().unwrap().code(), Some(0), "{report:#}");
-    let forward = &report["forward"];
+    let forward = &report["channels"][0];
+    assert_eq!((&forward["name"], &report["channels"][1]["name"]), (&"forward".into(), &"return".into()));
     assert_eq!(forward["balanced"], true, "{report:#}");
     // 400 kB are 3.2 Mbit: some thirty flips, and as many frames lost.
     let lost = forward["lost"]["bit-errors"]["frames"].as_u64().expect("frames are lost to bit errors");

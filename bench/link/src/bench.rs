@@ -2,11 +2,13 @@
 
 use bytes::Bytes;
 use farlink_channel_models::{Errors, Rate};
+use farlink_record::control::{Control, ControlledBy};
 use farlink_record::{ChannelId, Event, NodeId, Stamped};
-use farlink_units::{Duration, Instant};
+use farlink_units::Instant;
 
 use crate::agenda::Agenda;
-use crate::channel::{Channel, Contacts};
+use crate::channel::{Channel, ControlError};
+use crate::contacts::Edges;
 
 /// What the bench asks of a node. All of it is told the time; none of it may wait.
 pub trait Node {
@@ -27,9 +29,6 @@ pub trait Node {
     fn poll_event(&mut self) -> Option<Event>;
 }
 
-/// How often the recording tells the light time of an open channel.
-const LIGHT_TIME_INTERVAL: Duration = Duration::from_secs(60);
-
 /// What an agenda item stands for. Their order is the order at equal instants: contacts change first, so that what happens
 /// at that instant finds them as they then are.
 #[derive(Clone, Copy, Debug)]
@@ -38,7 +37,6 @@ enum Item {
     Arrival(usize),
     Timeout(usize),
     Idle(usize),
-    LightTime(usize),
 }
 
 #[derive(Debug)]
@@ -46,9 +44,7 @@ struct Coupled {
     channel: Channel,
     from: usize,
     to: usize,
-    /// The next contact to open or close, as an index of contacts and whether it is open.
-    contact: usize,
-    open: bool,
+    edges: Edges,
 }
 
 /// Nodes coupled by channels.
@@ -76,15 +72,12 @@ impl<N: Node> Bench<N> {
                 let (from, to) = (usize::from(from.0), usize::from(to.0));
                 assert!(from < nodes.len() && to < nodes.len(), "channel {index} names an unknown node");
                 outgoing[from].push(index);
-                Coupled { channel, from, to, contact: 0, open: false }
+                Coupled { edges: Edges::new(&channel), channel, from, to }
             })
             .collect();
-        let mut bench = Bench { agenda: Agenda::new(channels.len() * 4 + nodes.len()), nodes, outgoing, channels };
+        let mut bench = Bench { agenda: Agenda::new(channels.len() * 3 + nodes.len()), nodes, outgoing, channels };
         for index in 0..bench.channels.len() {
-            let first = match bench.channels[index].channel.contacts() {
-                Contacts::Always => Some(Instant::ZERO),
-                Contacts::During(intervals) => intervals.first().map(|i| i.start),
-            };
+            let first = bench.channels[index].edges.next();
             bench.set(Item::Contact(index), first);
         }
         for index in 0..bench.nodes.len() {
@@ -123,6 +116,51 @@ impl<N: Node> Bench<N> {
         self.channels[usize::from(channel.0)].channel.set_errors(now, errors);
     }
 
+    /// Does what a person or a script says to a channel, or to all of them, and tells that it was said, by whom, and what
+    /// comes of it; see [`Channel::control`]. What happens before `now` must have been taken by then, and what happens at
+    /// `now` not yet: a control comes before all else at its instant. Pause and resume are told, and left to the owner's clock.
+    ///
+    /// # Errors
+    /// It cannot be done. Nothing has changed and nothing is told then.
+    pub fn control(
+        &mut self,
+        now: Instant,
+        channel: Option<ChannelId>,
+        control: &Control,
+        by: ControlledBy,
+        emit: &mut dyn FnMut(Stamped),
+    ) -> Result<(), ControlError> {
+        let channels = self.channels.len();
+        let of_clock = matches!(control, Control::Pause | Control::Resume);
+        let concerned = match channel {
+            Some(ChannelId(id)) if usize::from(id) >= channels => {
+                return Err(ControlError::NoChannel { channel: id, channels });
+            }
+            Some(ChannelId(id)) => usize::from(id)..usize::from(id) + 1,
+            None if of_clock => 0..0,
+            None => 0..channels,
+        };
+        for index in concerned.clone() {
+            self.channels[index].channel.check(control)?;
+        }
+        emit(Stamped { at: now, event: Event::Controlled { channel, control: control.clone(), by } });
+        for index in concerned {
+            self.channels[index].channel.control(now, control, |event| emit(Stamped { at: now, event }))?;
+            self.follow(now, index, control, emit);
+            let from = self.channels[index].from;
+            self.attend(now, from, emit);
+        }
+        Ok(())
+    }
+
+    /// Tells what a control has changed of contact and light time, and awaits the next contact that there is now.
+    fn follow(&mut self, now: Instant, index: usize, control: &Control, emit: &mut dyn FnMut(Stamped)) {
+        let Coupled { edges, channel, .. } = &mut self.channels[index];
+        edges.follow(now, control, channel, |event| emit(Stamped { at: now, event }));
+        let next = edges.next();
+        self.set(Item::Contact(index), next);
+    }
+
     /// When [`Bench::step`] has something to do.
     pub fn next_instant(&self) -> Option<Instant> {
         self.agenda.first().map(|(at, _)| at)
@@ -134,10 +172,6 @@ impl<N: Node> Bench<N> {
         match self.item(item) {
             Item::Contact(index) => {
                 self.contact_edge(now, index, emit);
-                None
-            }
-            Item::LightTime(index) => {
-                self.tell_light_time(now, index, emit);
                 None
             }
             Item::Arrival(index) => {
@@ -201,31 +235,9 @@ impl<N: Node> Bench<N> {
 
     fn contact_edge(&mut self, now: Instant, index: usize, emit: &mut dyn FnMut(Stamped)) {
         let coupled = &mut self.channels[index];
-        let channel = coupled.channel.id();
-        coupled.open = !coupled.open;
-        let interval = |contact: usize| match coupled.channel.contacts() {
-            Contacts::Always => (contact == 0).then_some((Instant::ZERO, Instant::MAX)),
-            Contacts::During(intervals) => intervals.get(contact).map(|i| (i.start, i.end)),
-        };
-        let (event, next_edge, next_tick) = if coupled.open {
-            let until = interval(coupled.contact).map_or(Instant::MAX, |(_, end)| end);
-            let light_time = coupled.channel.light_time(now).into();
-            let end = Some(until).filter(|u| *u < Instant::MAX);
-            (Event::ContactOpened { channel, until, light_time }, end, Some(now + LIGHT_TIME_INTERVAL))
-        } else {
-            coupled.contact += 1;
-            (Event::ContactClosed { channel }, interval(coupled.contact).map(|(start, _)| start), None)
-        };
-        emit(Stamped { at: now, event });
-        self.set(Item::Contact(index), next_edge);
-        self.set(Item::LightTime(index), next_tick);
-    }
-
-    fn tell_light_time(&mut self, now: Instant, index: usize, emit: &mut dyn FnMut(Stamped)) {
-        let channel = &self.channels[index].channel;
-        let event = Event::LightTime { channel: channel.id(), light_time: channel.light_time(now).into() };
-        emit(Stamped { at: now, event });
-        self.set(Item::LightTime(index), Some(now + LIGHT_TIME_INTERVAL));
+        emit(Stamped { at: now, event: coupled.edges.pass(&coupled.channel) });
+        let next = coupled.edges.next();
+        self.set(Item::Contact(index), next);
     }
 
     fn number(&self, item: Item) -> usize {
@@ -235,7 +247,6 @@ impl<N: Node> Bench<N> {
             Item::Arrival(i) => channels + i,
             Item::Timeout(i) => 2 * channels + i,
             Item::Idle(i) => 2 * channels + nodes + i,
-            Item::LightTime(i) => 3 * channels + nodes + i,
         }
     }
 
@@ -246,8 +257,7 @@ impl<N: Node> Bench<N> {
             n if n < channels => Item::Contact(n),
             n if n < second => Item::Arrival(n - channels),
             n if n < third => Item::Timeout(n - second),
-            n if n < third + channels => Item::Idle(n - third),
-            n => Item::LightTime(n - third - channels),
+            n => Item::Idle(n - third),
         }
     }
 

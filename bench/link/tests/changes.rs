@@ -35,6 +35,7 @@ impl Bed {
             errors: Errors::none(),
             damaged: Damaged::Drop,
             queue_bits: 1 << 20,
+            seed: 1,
         };
         change(&mut config);
         Bed { channel: Channel::new(config), counters: ChannelCounters::default(), losses: Vec::new() }

@@ -49,6 +49,7 @@ fn the_driver_follows_a_change_of_rate() {
         errors: Errors::none(),
         damaged: Damaged::Drop,
         queue_bits: 1 << 20,
+        seed: 1,
     });
     let nodes = vec![Source { left: 4, arrived: Vec::new() }, Source { left: 0, arrived: Vec::new() }];
     let mut bench = Bench::new(nodes, vec![(channel, NodeId(0), NodeId(1))]);

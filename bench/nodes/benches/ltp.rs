@@ -99,6 +99,7 @@ impl Pair {
                 errors: Errors::independent(ber, u64::from(id)),
                 damaged: Damaged::Drop,
                 queue_bits: 1 << 30,
+                seed: 1,
             })
         };
         Pair {

@@ -180,7 +180,7 @@ impl UdpLinkService {
     /// Takes the frames that came. Whom one is from is told by its session, else by its address, else it is the peer of the
     /// first route.
     pub fn handle_frames(&mut self, now: Instant, frames: impl IntoIterator<Item = Frame>) {
-        for Frame { from, content } in frames {
+        for Frame { from, content, .. } in frames {
             if content[..] == KEEP_ALIVE {
                 continue;
             }

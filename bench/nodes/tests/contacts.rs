@@ -87,6 +87,7 @@ fn run_at(
             errors: Errors::independent(ber, u64::from(id) + 1),
             damaged: Damaged::Drop,
             queue_bits: 1 << 30,
+            seed: 1,
         })
     };
     let channels = vec![(channel(0, there), NodeId(0), NodeId(1)), (channel(1, back), NodeId(1), NodeId(0))];

@@ -74,6 +74,7 @@ impl Cell {
             errors: Errors::independent(self.ber, seed),
             damaged: Damaged::Drop,
             queue_bits: 1 << 40,
+            seed: 1,
         })
     }
 

@@ -75,9 +75,11 @@ fn what_a_full_port_has_not_taken_leaves_later_in_order() {
             .transmit(now, |_, segments| {
                 calls += 1;
                 let taken = segments.len().min(calls % 3);
-                arrived
-                    .borrow_mut()
-                    .extend(segments[..taken].iter().map(|s| Frame { from: at(1), content: s.clone() }));
+                arrived.borrow_mut().extend(segments[..taken].iter().map(|s| Frame {
+                    from: at(1),
+                    stamp: None,
+                    content: s.clone(),
+                }));
                 Ok(taken)
             })
             .unwrap();
@@ -92,7 +94,7 @@ fn what_a_full_port_has_not_taken_leaves_later_in_order() {
 #[test]
 fn keep_alives_are_discarded_and_answers_find_their_way_from_any_address() {
     let mut mars = service(MARS, route(EARTH, at(2), mbit(8), PeerConfig::default()));
-    mars.handle_frames(Instant::ZERO, [Frame { from: at(2), content: Bytes::from_static(&[0; 4]) }]);
+    mars.handle_frames(Instant::ZERO, [Frame { from: at(2), stamp: None, content: Bytes::from_static(&[0; 4]) }]);
     assert_eq!((mars.passed().frames_in, mars.engine().discarded().malformed), (0, 0));
 
     let mut earth = service(EARTH, route(MARS, at(1), mbit(8), PeerConfig::default()));
@@ -103,7 +105,7 @@ fn keep_alives_are_discarded_and_answers_find_their_way_from_any_address() {
         Ok(some.len())
     };
     earth.transmit(Instant::ZERO, take).unwrap();
-    let frames = segments.take().into_iter().map(|content| Frame { from: at(9999), content });
+    let frames = segments.take().into_iter().map(|content| Frame { from: at(9999), stamp: None, content });
     mars.handle_frames(Instant::ZERO, frames);
     let mut to = None;
     mars.transmit(Instant::ZERO, |at, some| {

@@ -31,6 +31,17 @@ pub enum Notice {
         /// Why, in words.
         detail: String,
     },
+    /// The other side has closed its end of a connection: nothing more comes over it, but it may still take what is sent. Told
+    /// once for each connection by a port that [hangs up](Port::hangs_up), before its [`Notice::Down`]; see [`Port::hang_up`].
+    Ended {
+        /// Why, in words.
+        detail: String,
+    },
+    /// Something that its owner should know of, while it carries as before: a second connection that was refused, say.
+    Remark {
+        /// What, in words.
+        detail: String,
+    },
     /// What came in was no frame (a broken check, a length that cannot be) and was left out.
     Unreadable {
         /// Why, in words.
@@ -111,6 +122,23 @@ pub trait Port: Send + fmt::Debug {
 
     /// The next thing that the port has to tell of itself.
     fn poll_notice(&mut self) -> Option<Notice>;
+
+    /// Whether its connections begin and end, and the end of one is to travel to the far side: [`Port::hang_up`].
+    fn hangs_up(&self) -> bool {
+        false
+    }
+
+    /// Ends the present connection once what was taken has gone out: the other side reads to the end and is told that it is
+    /// the end. What it still sends is received until it, too, has closed.
+    ///
+    /// Whoever couples two ports answers each [`Notice::Ended`] of the one, once, by this call on the other, behind the frames
+    /// that came before it (so after the light time, and when they are taken). If the other does not hang up, it answers by this
+    /// call on the port that told it, at once.
+    ///
+    /// The calls are counted against the connections: one that answers the end of an earlier connection does not end the one
+    /// that has taken its place. A port that has no connection at the time answers with [`Notice::Ended`] as well, so that both
+    /// sides go on counting alike.
+    fn hang_up(&mut self) {}
 
     /// Whether the port has nothing more to give, now and for ever (the end of a file of frames).
     fn is_exhausted(&self) -> bool {

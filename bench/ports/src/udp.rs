@@ -4,6 +4,7 @@
 //! many in one call of the system.
 
 pub mod batch;
+mod port;
 
 use std::fmt;
 use std::io;
@@ -13,6 +14,8 @@ use std::time::Duration;
 
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 use thiserror::Error;
+
+pub use port::{FORM, UdpLinkConfig, UdpLinkPort};
 
 /// The largest datagram that UDP over IPv4 carries.
 pub const MAX_DATAGRAM: usize = 65_507;

@@ -77,8 +77,9 @@ pub enum Restorable {
 
 /// A fault: what is done to which of the frames that a channel is given from now on.
 ///
-/// Frames that do not match pass by. Of those that match, the first `skip` are spared and the next `count` struck; with
-/// `each_session`, that is so in every LTP session by itself.
+/// Frames that do not match pass by, and so do those that are lost anyway: refused by the channel, or sent without contact or
+/// rate. Of those that match, the first `skip` are spared and the next `count` struck; with `each_session`, that is so in every
+/// LTP session by itself. A frame with segments of several sessions counts in each, and is struck if it is its turn in any.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Fault {
@@ -90,7 +91,7 @@ pub struct Fault {
     /// How many of those that match are spared first.
     #[serde(default)]
     pub skip: u64,
-    /// How many are struck after that; `None` is all.
+    /// How many are struck after that, at least 1; `None` is all.
     #[serde(default = "one")]
     pub count: Option<u64>,
     /// Count anew in every LTP session. A frame that is no LTP segment never matches then.
@@ -115,10 +116,11 @@ pub enum FaultAction {
     },
     /// So many copies of it arrive right after it.
     Duplicate {
-        /// At least 1.
+        /// 1 to 1000.
         copies: u32,
     },
-    /// It arrives after so many frames that left after it; at most one second late if fewer come.
+    /// It arrives after so many frames that left after it; at most one second late if fewer come. A channel holds at most 256
+    /// frames back; further ones pass by.
     Reorder {
         /// At least 1.
         after: u32,
@@ -130,7 +132,10 @@ pub enum FaultAction {
     },
 }
 
-/// Which frames a fault is for: those for which all that is given here is true.
+/// Which frames a fault is for: those for which all that is given here is true, of one LTP segment in the frame if it holds any.
+///
+/// What is looked at is the frame itself, or the payload of a UDP datagram in it if it is an IP packet or an Ethernet frame: LTP
+/// segments and nothing else, or a bundle.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct FrameMatch {
@@ -138,7 +143,8 @@ pub struct FrameMatch {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub ltp: Vec<LtpKind>,
     /// Frames that carry the start of a bundle from an EID that this pattern matches: a node ID such as `ipn:10.0` stands for
-    /// every service of the node, `ipn:10.*` likewise, anything else for itself.
+    /// every service of the node, `ipn:10.*` likewise, anything else for itself. The start of a bundle is the start of an LTP
+    /// block or of the frame.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
     /// The same of the bundle's destination.

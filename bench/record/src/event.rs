@@ -188,6 +188,8 @@ pub enum LossCause {
     StoreFull,
     /// The delay store's disk was too slow for it: its memory is spent on what is still to be written.
     StoreSlow,
+    /// The delay store could not read it back from its disk.
+    StoreFailed,
     /// The port that it was to leave by was not there.
     PortDown,
     /// The port that it was to leave by does not carry such a frame.
@@ -196,7 +198,7 @@ pub enum LossCause {
 
 impl LossCause {
     /// Every cause, in the order in which tables show them.
-    pub const ALL: [LossCause; 11] = [
+    pub const ALL: [LossCause; 12] = [
         LossCause::NoContact,
         LossCause::NoRate,
         LossCause::BitErrors,
@@ -206,6 +208,7 @@ impl LossCause {
         LossCause::Fault,
         LossCause::StoreFull,
         LossCause::StoreSlow,
+        LossCause::StoreFailed,
         LossCause::PortDown,
         LossCause::PortRefused,
     ];
@@ -222,6 +225,7 @@ impl LossCause {
             LossCause::Fault => "fault",
             LossCause::StoreFull => "delay store full",
             LossCause::StoreSlow => "delay store too slow",
+            LossCause::StoreFailed => "delay store failed",
             LossCause::PortDown => "port down",
             LossCause::PortRefused => "refused by the port",
         }
@@ -347,6 +351,16 @@ pub enum PortNotice {
         /// Why, in words.
         detail: String,
     },
+    /// The other side has closed its end of a connection.
+    Ended {
+        /// Why, in words.
+        detail: String,
+    },
+    /// Something worth telling, while it carries as before.
+    Remark {
+        /// What, in words.
+        detail: String,
+    },
     /// What came in was no frame and was left out.
     Unreadable {
         /// Why, in words.
@@ -372,6 +386,8 @@ impl fmt::Display for PortNotice {
             PortNotice::Up { detail } if detail.is_empty() => f.write_str("up"),
             PortNotice::Up { detail } => write!(f, "up: {detail}"),
             PortNotice::Down { detail } => write!(f, "down: {detail}"),
+            PortNotice::Ended { detail } => write!(f, "ended: {detail}"),
+            PortNotice::Remark { detail } => f.write_str(detail),
             PortNotice::Unreadable { detail, bytes } => write!(f, "left out {bytes} bytes: {detail}"),
             PortNotice::Overrun { frames } => write!(f, "overrun: the system dropped {frames} frames"),
             PortNotice::Refused { detail } => write!(f, "refused a frame: {detail}"),

@@ -13,6 +13,7 @@ pub mod capture;
 pub mod control;
 pub mod counters;
 pub mod event;
+pub mod instrument;
 pub mod recording;
 pub mod results;
 

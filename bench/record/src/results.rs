@@ -11,6 +11,7 @@ pub use junit::write_junit;
 
 use crate::LossCause;
 use crate::counters::{DelayCounters, DelaySum, Tally};
+use crate::instrument::Snapshot;
 
 /// What a run comes to.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -41,6 +42,9 @@ pub struct Results {
     pub traffic: Vec<TrafficResult>,
     /// How late the wall clock was; `None` with the virtual clock, which never is.
     pub timing: Option<Timing>,
+    /// The state of the emulator at its end; `None` for a run without real ports.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub emulator: Option<Snapshot>,
 }
 
 /// One thing judged.

@@ -50,6 +50,7 @@ fn results(verdicts: &[Verdict]) -> Results {
             reports: vec!["delivered".into()],
         }],
         timing: Some(Timing { p50_ns: 1, p99_ns: 2, p999_ns: 3, max_ns: 4, samples: 5 }),
+        emulator: None,
     }
 }
 

@@ -106,7 +106,7 @@ impl RunFolder {
     }
 
     /// Writes the results. Each file is replaced as a whole, so that a reader never finds half of one.
-    pub(crate) fn write_results(&self, results: &Results) -> Result<(), FolderError> {
+    pub fn write_results(&self, results: &Results) -> Result<(), FolderError> {
         replace(&self.results(), |out| write_json(results, out))?;
         replace(&self.junit(), |out| write_junit(results, out))
     }

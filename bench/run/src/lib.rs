@@ -8,6 +8,7 @@
 
 mod budget;
 mod contact_plan;
+pub mod emulation;
 mod folder;
 mod geometry;
 mod plan;

@@ -255,6 +255,7 @@ fn channel(scenario: &Scenario, index: usize, plan: &ChannelPlan, name: &str) ->
             DamagedFrames::Deliver => Damaged::Deliver,
         },
         queue_bits: link.queue.bytes().saturating_mul(8),
+        seed: derive_seed(scenario.seed, &format!("controls of {name}")),
     }))
 }
 

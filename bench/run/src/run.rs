@@ -182,13 +182,7 @@ impl Prepared {
         }
         sinks.event(Stamped { at: now, event: Event::Ended { interrupted } });
 
-        let timing = clock.lateness().map(|l| Timing {
-            p50_ns: l.p50_ns,
-            p99_ns: l.p99_ns,
-            p999_ns: l.p999_ns,
-            max_ns: l.max_ns,
-            samples: l.samples,
-        });
+        let timing = clock.lateness();
         let Sinks { files, counters, mut error, .. } = sinks;
         let digest = match close(files) {
             Ok(digest) => Some(digest),

@@ -78,6 +78,7 @@ impl Outcome<'_> {
                 })
                 .collect(),
             timing: self.timing,
+            emulator: None,
         }
     }
 
@@ -147,7 +148,7 @@ impl Outcome<'_> {
     }
 }
 
-fn accounting(channel: &ChannelResult) -> Case {
+pub(crate) fn accounting(channel: &ChannelResult) -> Case {
     let lost: u64 = channel.lost.values().map(|t| t.frames).sum();
     let message = format!(
         "{} frames in = {} delivered + {lost} lost + {} in flight",

@@ -214,6 +214,9 @@ impl Decimal {
 pub struct BitRate(u64);
 
 impl BitRate {
+    /// The highest rate that can be written, 10^18 bit/s. A frame takes a nanosecond at it, so it stands for "no limit".
+    pub const UNLIMITED: BitRate = BitRate(1_000_000_000_000_000_000);
+
     /// A rate of `bps` bits per second; `None` for zero.
     pub const fn from_bps(bps: u64) -> Option<Self> {
         if bps == 0 { None } else { Some(BitRate(bps)) }

@@ -19,3 +19,10 @@ impl Body {
         (self.arrived.len() == self.length).then(|| std::mem::take(&mut self.arrived))
     }
 }
+
+/// Drops octets that are not wanted from the front of `input`.
+pub(crate) fn skip(input: &mut &[u8], unwanted: &mut u64) {
+    let dropped = usize::try_from(*unwanted).map_or(input.len(), |unwanted| unwanted.min(input.len()));
+    *input = &input[dropped..];
+    *unwanted -= dropped as u64;
+}

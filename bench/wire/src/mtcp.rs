@@ -2,7 +2,8 @@
 //!
 //! There is no RFC; draft-ietf-dtn-mtcpcl describes it. The head of the byte string may be of any size, also longer than
 //! needed. A byte string of length zero carries no bundle; stacks send it so that an idle connection stays open, and
-//! [`Deframer`] passes over it. Nothing else is allowed in the stream: after an error the connection must be closed.
+//! [`Deframer`] passes over it. Nothing else is allowed in the stream: after an error the connection must be closed, or, if
+//! a bundle was too long, that one be passed over ([`Deframer::pass_over`]).
 //!
 //! ```
 //! use farlink_wire::mtcp::{Deframer, head};
@@ -14,7 +15,7 @@
 //! # Ok::<(), farlink_wire::mtcp::MtcpError>(())
 //! ```
 
-use crate::bounded::Body;
+use crate::bounded::{Body, skip};
 
 /// Why a stream is not one of bundles that are acceptable here.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
@@ -79,6 +80,8 @@ enum State {
         so_far: u64,
     },
     Body(Body),
+    /// So many octets of a bundle that is passed over are still to come.
+    Unwanted(u64),
     Failed(MtcpError),
 }
 
@@ -92,8 +95,8 @@ impl Deframer {
     /// So it is to be called until it returns `None`.
     ///
     /// # Errors
-    /// Something that is no byte string, or too long a one. The stream cannot be read on; every further call returns the
-    /// same error.
+    /// Something that is no byte string, or too long a one. Every further call returns the same error, unless it was too
+    /// long and is passed over.
     pub fn read(&mut self, input: &mut &[u8]) -> Result<Option<Vec<u8>>, MtcpError> {
         loop {
             if let State::Body(body) = &mut self.state {
@@ -105,6 +108,12 @@ impl Deframer {
             }
             if let State::Failed(error) = self.state {
                 return Err(error);
+            }
+            if let State::Unwanted(missing) = &mut self.state {
+                skip(input, missing);
+                if *missing == 0 {
+                    self.state = State::Between;
+                }
             }
             let Some((&octet, rest)) = input.split_first() else { return Ok(None) };
             *input = rest;
@@ -137,6 +146,13 @@ impl Deframer {
         match usize::try_from(length).map_err(|_| too_long)? {
             0 => Ok(State::Between),
             length => Ok(State::Body(Body::new(length))),
+        }
+    }
+
+    /// After [`MtcpError::TooLong`]: goes on behind that bundle, of which nothing is kept. Otherwise it does nothing.
+    pub fn pass_over(&mut self) {
+        if let State::Failed(MtcpError::TooLong { length, .. }) = self.state {
+            self.state = State::Unwanted(length);
         }
     }
 

@@ -2,7 +2,7 @@
 //!
 //! There is no RFC; draft-burleigh-dtn-stcp describes it. A length of zero carries no bundle; stacks send it so that an
 //! idle connection stays open, and [`Deframer`] passes over it. Nothing in the stream tells where a bundle begins but the
-//! lengths before it: after an error the connection must be closed.
+//! lengths before it: after an error the connection must be closed, or the bundle be passed over ([`Deframer::pass_over`]).
 //!
 //! ```
 //! use farlink_wire::stcp::{Deframer, preamble};
@@ -17,7 +17,7 @@
 //! # Ok::<(), farlink_wire::stcp::StcpError>(())
 //! ```
 
-use crate::bounded::Body;
+use crate::bounded::{Body, skip};
 
 /// Why a stream is not one of bundles that are acceptable here.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
@@ -46,23 +46,26 @@ pub struct Deframer {
     preamble: Vec<u8>,
     body: Option<Body>,
     failed: Option<StcpError>,
+    /// Octets still to come of a bundle that is passed over.
+    unwanted: u64,
 }
 
 impl Deframer {
     /// A deframer that takes bundles of up to `max_bundle` octets.
     pub fn new(max_bundle: u64) -> Self {
-        Deframer { max_bundle, preamble: Vec::with_capacity(4), body: None, failed: None }
+        Deframer { max_bundle, preamble: Vec::with_capacity(4), body: None, failed: None, unwanted: 0 }
     }
 
     /// Takes octets from the front of `input` up to the end of a bundle, which it returns; `None` once `input` is used up.
     /// So it is to be called until it returns `None`.
     ///
     /// # Errors
-    /// A bundle is too long. The stream cannot be read on; every further call returns the same error.
+    /// A bundle is too long. Every further call returns the same error, unless the bundle is passed over.
     pub fn read(&mut self, input: &mut &[u8]) -> Result<Option<Vec<u8>>, StcpError> {
         if let Some(error) = self.failed {
             return Err(error);
         }
+        skip(input, &mut self.unwanted);
         loop {
             if let Some(body) = &mut self.body {
                 let whole = body.fill(input);
@@ -86,8 +89,15 @@ impl Deframer {
         }
     }
 
+    /// After [`StcpError::TooLong`]: goes on behind that bundle, of which nothing is kept. Otherwise it does nothing.
+    pub fn pass_over(&mut self) {
+        if let Some(StcpError::TooLong { length, .. }) = self.failed.take() {
+            self.unwanted = length.into();
+        }
+    }
+
     /// Whether the stream is between two bundles: if it ends elsewhere, a bundle was cut off.
     pub fn is_between_bundles(&self) -> bool {
-        self.preamble.is_empty() && self.body.is_none()
+        self.preamble.is_empty() && self.body.is_none() && self.unwanted == 0
     }
 }

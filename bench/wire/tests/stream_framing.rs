@@ -73,6 +73,52 @@ fn a_bundle_beyond_the_limit_ends_the_stream() {
 }
 
 #[test]
+fn a_bundle_beyond_the_limit_can_be_passed_over() {
+    let long = vec![b'x'; LIMIT as usize + 1];
+    let stcp_stream = [b"\0\0\0\x01a\0\0\x03\xe9", &long[..], b"\0\0\0\x01b"].concat();
+    let mtcp_stream = [b"\x41a\x59\x03\xe9", &long[..], b"\x41b"].concat();
+    for piece in [1, 2, 7, 500, 2000] {
+        let (mut stcp, mut mtcp) = (stcp::Deframer::new(LIMIT), mtcp::Deframer::new(LIMIT));
+        let (mut bundles, mut refused) = ([Vec::new(), Vec::new()], [0, 0]);
+        // Where nothing is wrong it does nothing.
+        stcp.pass_over();
+        mtcp.pass_over();
+        for mut input in stcp_stream.chunks(piece) {
+            loop {
+                match stcp.read(&mut input) {
+                    Ok(Some(bundle)) => bundles[0].push(bundle),
+                    Ok(None) => break,
+                    Err(_) => {
+                        refused[0] += 1;
+                        stcp.pass_over();
+                        assert!(!stcp.is_between_bundles());
+                    }
+                }
+            }
+        }
+        for mut input in mtcp_stream.chunks(piece) {
+            loop {
+                match mtcp.read(&mut input) {
+                    Ok(Some(bundle)) => bundles[1].push(bundle),
+                    Ok(None) => break,
+                    Err(_) => {
+                        refused[1] += 1;
+                        mtcp.pass_over();
+                        assert!(!mtcp.is_between_bundles());
+                    }
+                }
+            }
+        }
+        assert_eq!(bundles, [[b"a", b"b"], [b"a", b"b"]], "{piece}");
+        assert_eq!((refused, stcp.is_between_bundles(), mtcp.is_between_bundles()), ([1, 1], true, true));
+    }
+    let mut damaged = mtcp::Deframer::new(LIMIT);
+    let error = damaged.read(&mut &b"\x01"[..]).unwrap_err();
+    damaged.pass_over();
+    assert_eq!(damaged.read(&mut &b"\x41a"[..]), Err(error), "there is nothing to pass over");
+}
+
+#[test]
 fn mtcp_takes_heads_of_any_size() {
     let heads: [&[u8]; 5] = [b"\x41", b"\x58\x01", b"\x59\0\x01", b"\x5a\0\0\0\x01", b"\x5b\0\0\0\0\0\0\0\x01"];
     for head in heads {

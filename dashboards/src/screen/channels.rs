@@ -119,7 +119,7 @@ fn lost_in_words(row: &Row) -> (String, Style) {
         LossCause::NoRate => "no rate",
         LossCause::Erased => "erased",
         LossCause::Fault => "fault",
-        LossCause::StoreFull | LossCause::StoreSlow => "store",
+        LossCause::StoreFull | LossCause::StoreSlow | LossCause::StoreFailed => "store",
         LossCause::PortDown | LossCause::PortRefused => "port",
     };
     let text = if tally.frames == all {

@@ -2,6 +2,7 @@
 
 pub mod bundle;
 pub mod check;
+pub mod doctor;
 pub mod emulate;
 pub mod geometry;
 pub mod ltp;

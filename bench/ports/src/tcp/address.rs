@@ -69,7 +69,7 @@ pub enum ListenError {
 }
 
 impl ListenError {
-    pub(super) fn new(address: TcpAddress, source: io::Error) -> Self {
+    pub(crate) fn new(address: TcpAddress, source: io::Error) -> Self {
         match source.kind() {
             io::ErrorKind::AddrInUse => ListenError::InUse { address },
             io::ErrorKind::PermissionDenied => ListenError::Permission { address },
@@ -123,7 +123,7 @@ pub enum ConnectError {
 }
 
 impl ConnectError {
-    pub(super) fn new(address: SocketAddr, error: &io::Error, seconds: u64) -> Self {
+    pub(crate) fn new(address: SocketAddr, error: &io::Error, seconds: u64) -> Self {
         let address = TcpAddress(address);
         match error.kind() {
             io::ErrorKind::ConnectionRefused => ConnectError::Refused { address },

@@ -53,6 +53,8 @@ impl Default for BatchOptions {
 pub struct Frame {
     /// Who sent it.
     pub from: SocketAddr,
+    /// When it had arrived, as the kernel stamped it on the wall clock: nanoseconds of Unix time. `None` if it did not.
+    pub stamp: Option<i64>,
     /// What it holds: a part of a buffer that it shares with the frames beside it. Whoever keeps a single frame of many for
     /// long should copy it, since it keeps all of the buffer, 64 KiB.
     pub content: Bytes,
@@ -212,16 +214,17 @@ impl BatchPort {
             },
         };
         for (index, meta) in metas.iter().enumerate().take(count) {
+            let stamp = meta.timestamp.and_then(|at| i64::try_from(at.as_nanos()).ok());
             let content = self.take(index, meta.len);
             if content.is_empty() {
-                frames.push(Frame { from: meta.addr, content });
+                frames.push(Frame { from: meta.addr, stamp, content });
                 continue;
             }
             let stride = meta.stride.clamp(1, content.len());
             let starts = (0..content.len()).step_by(stride);
             frames.extend(starts.map(|start| {
                 let content = content.slice(start..content.len().min(start + stride));
-                Frame { from: meta.addr, content }
+                Frame { from: meta.addr, stamp, content }
             }));
         }
         Ok(frames.len() - before)

@@ -39,13 +39,26 @@ impl<'a> Bundle<'a> {
         Ok((bundle, reader.at))
     }
 
-    fn read(reader: &mut Reader<'a>) -> Result<Self, BundleError> {
+    /// Reads the primary block of the bundle at the front of `bytes`, of which the rest need not be there: for who looks into
+    /// a part of a bundle.
+    ///
+    /// # Errors
+    /// As [`parse`](Self::parse), as far as the primary block goes.
+    pub fn parse_primary(bytes: &[u8]) -> Result<PrimaryBlock, BundleError> {
+        Bundle::read_primary(&mut Reader::new(bytes))
+    }
+
+    fn read_primary(reader: &mut Reader<'_>) -> Result<PrimaryBlock, BundleError> {
         match reader.peek() {
             Some(INDEFINITE_ARRAY) => reader.at += 1,
             Some(found) => return Err(BundleError::NotABundle { found }),
             None => return Err(BundleError::Truncated { at: 0, field: "bundle", missing: 1 }),
         }
-        let primary = PrimaryBlock::read(reader)?;
+        PrimaryBlock::read(reader)
+    }
+
+    fn read(reader: &mut Reader<'a>) -> Result<Self, BundleError> {
+        let primary = Bundle::read_primary(reader)?;
         let mut blocks = Vec::new();
         let mut numbers = BlockNumbers::default();
         let mut payload_seen = false;

@@ -1,40 +1,34 @@
 //! One direction of a link.
 
+mod contacts;
+mod content;
+mod control;
+mod faults;
+mod held;
+
 use std::collections::VecDeque;
 
 use bytes::Bytes;
 use farlink_channel_models::errors::{Airtime, Passage};
-use farlink_channel_models::{Errors, Interval, LightTime, Rate, Sending};
+use farlink_channel_models::{Errors, LightTime, Rate, Sending};
 use farlink_record::counters::Tally;
 use farlink_record::{ChannelId, Delays, Event, LossCause};
 use farlink_units::{Duration, Instant};
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::SeedableRng;
 
 use crate::store::DelayStore;
+pub use contacts::Contacts;
+pub use content::EidPattern;
+use control::Planned;
+pub use control::{ControlError, MAX_LIGHT_TIME};
+use faults::{Faults, Mark};
+pub use faults::{MAX_COPIES, MAX_FAULTS, MAX_SESSIONS};
+pub use held::MAX_HELD;
+use held::{HeldBack, all_of, wrong_bits};
 
 /// Longest frame that a channel carries, in bytes.
 pub const MAX_FRAME_BYTES: usize = 65_535;
-
-/// When a channel carries.
-#[derive(Clone, Debug)]
-pub enum Contacts {
-    /// All the time.
-    Always,
-    /// In these intervals of emission time, which are in order and do not overlap.
-    During(Vec<Interval>),
-}
-
-impl Contacts {
-    /// Whether every bit that leaves from `start` to `end` finds the channel open.
-    fn hold(&self, start: Instant, end: Instant) -> bool {
-        match self {
-            Contacts::Always => true,
-            Contacts::During(intervals) => {
-                let next = intervals.partition_point(|i| i.start <= start);
-                next.checked_sub(1).is_some_and(|i| end <= intervals[i].end)
-            }
-        }
-    }
-}
 
 /// What the link does with a frame that has flipped bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,6 +58,8 @@ pub struct ChannelConfig {
     pub damaged: Damaged,
     /// Most bits, overhead included, that may wait for the transmitter besides the frame that it is sending.
     pub queue_bits: u64,
+    /// What is drawn for controls comes from this: errors set by hand, the places that faults damage.
+    pub seed: u64,
 }
 
 /// A frame that the transmitter has not sent to its last bit.
@@ -78,6 +74,18 @@ struct Queued {
     due: Instant,
     /// It occupies the transmitter, but has been told to be lost.
     lost: Option<LossCause>,
+    /// What faults do to it.
+    mark: Option<Box<Mark>>,
+}
+
+impl Queued {
+    fn bytes(&self) -> u32 {
+        self.content.len() as u32
+    }
+
+    fn copies(&self) -> u32 {
+        self.mark.as_ref().map_or(0, |mark| mark.copies)
+    }
 }
 
 /// A frame that has come to the end of its channel.
@@ -89,9 +97,9 @@ pub struct Arrival {
     pub frame: u64,
     /// Its length in bytes, as the node sent it.
     pub bytes: u32,
-    /// What arrives.
+    /// What arrives; less than was sent where a fault cut the frame.
     pub content: Bytes,
-    /// Bits that were flipped on the way.
+    /// Bits that were flipped on the way, also by faults.
     pub flipped_bits: u32,
     /// Why the other node does not get it; `None` if it does.
     pub lost: Option<LossCause>,
@@ -135,7 +143,14 @@ impl Arrival {
 /// # Changes while it runs
 /// [`Channel::set_rate`] and [`Channel::set_errors`] hold from the instant that they are told: a frame that straddles a change of
 /// rate takes the integral, frames that wait are moved, what has left is not touched. A frame that straddles a change of errors
-/// has the errors of when its last bit leaves. Instants that are told never run backwards.
+/// has the errors of when its last bit leaves. Instants that are told never run backwards. [`Channel::control`] does what people
+/// and scripts say, by the same rules.
+///
+/// # Faults
+/// A fault looks at frames as they are offered, after the channel has found that the transmitter takes them, and that no
+/// closed contact and no silence takes them anyway: those are neither struck nor counted. What it has ordered happens when the
+/// last bit has left, on top of what the link does to the frame. What the link loses then is not delivered by a fault, and its
+/// copies are lost as well.
 ///
 /// # Silence
 /// A channel without a rate takes no time for a frame: what is offered then is lost at once, as [`LossCause::NoRate`]. So is a
@@ -153,6 +168,10 @@ pub struct Channel {
     store: DelayStore,
     last_due: Instant,
     flips: Vec<u64>,
+    planned: Planned,
+    faults: Faults,
+    held: HeldBack,
+    draws: ChaCha8Rng,
 }
 
 impl Channel {
@@ -164,6 +183,7 @@ impl Channel {
     /// An idle channel that keeps in `store` what is under way.
     pub fn with_store(config: ChannelConfig, store: DelayStore) -> Self {
         Channel {
+            draws: ChaCha8Rng::seed_from_u64(config.seed),
             config,
             next_frame: 0,
             busy_until: Instant::from_nanos(i64::MIN),
@@ -172,6 +192,9 @@ impl Channel {
             store,
             last_due: Instant::from_nanos(i64::MIN),
             flips: Vec::new(),
+            planned: Planned::default(),
+            faults: Faults::default(),
+            held: HeldBack::default(),
         }
     }
 
@@ -180,7 +203,7 @@ impl Channel {
         self.config.id
     }
 
-    /// When it carries.
+    /// When it carries, as far as is known: past contacts are forgotten where somebody has forced one.
     pub fn contacts(&self) -> &Contacts {
         &self.config.contacts
     }
@@ -202,8 +225,19 @@ impl Channel {
 
     /// What is under way, counted in the store itself.
     pub fn in_flight(&self) -> Tally {
-        let queued = self.queue.iter().filter(|f| f.lost.is_none()).map(|f| Tally::frame(f.content.len() as u32));
-        queued.chain([self.store.tally()]).sum()
+        let queued = self.queue.iter().filter(|f| f.lost.is_none()).map(|f| all_of(f.bytes(), f.copies()));
+        queued.chain([self.store.tally(), self.held.tally()]).sum()
+    }
+
+    /// Whether a bit that leaves now is carried.
+    pub fn is_open(&self, now: Instant) -> bool {
+        self.config.contacts.hold(now, now)
+    }
+
+    /// When the last frame that is under way arrives, as the rate is known; `None` if nothing is.
+    pub fn last_due(&self) -> Option<Instant> {
+        let queued = self.queue.iter().rev().find(|frame| frame.lost.is_none()).map(|frame| frame.due);
+        queued.or_else(|| self.store.last_due())
     }
 
     /// Takes a frame from the transmitting node at `now`. The events tell that it was sent and, if it is lost on the spot,
@@ -226,15 +260,19 @@ impl Channel {
             emit(Event::FrameSent { channel, frame, bytes, start: now });
             return lost(LossCause::QueueFull, &mut emit);
         }
-        if let Err(cause) = self.store.room(content.len()) {
+        // What waits for the transmitter will want room before it.
+        let waiting = (self.queue_bits / 8) as usize;
+        if let Err(cause) = self.store.room(waiting.saturating_add(content.len())) {
             emit(Event::FrameSent { channel, frame, bytes, start: now });
             return lost(cause, &mut emit);
         }
         emit(Event::FrameSent { channel, frame, bytes, start });
-        let mut queued = Queued { frame, content, offered: now, start, end: start, due: start, lost: None };
+        let mut queued = Queued { frame, content, offered: now, start, end: start, due: start, lost: None, mark: None };
         self.schedule(&mut queued, bits);
         if let Some(cause) = queued.lost {
             lost(cause, &mut emit);
+        } else if !self.faults.is_empty() {
+            self.strike(&mut queued, &mut emit);
         }
         // The transmitter radiates whether or not anybody can hear it.
         self.busy_until = queued.end;
@@ -242,14 +280,62 @@ impl Channel {
         self.queue.push_back(queued);
     }
 
+    /// Lets faults strike a frame that would arrive as far as is known.
+    #[cold]
+    fn strike(&mut self, queued: &mut Queued, emit: &mut dyn FnMut(Event)) {
+        let (channel, frame, bytes) = (self.config.id, queued.frame, queued.bytes());
+        let can_hold = self.held.has_room();
+        let struck = |action| emit(Event::FrameStruck { channel, frame, action });
+        let Some(mut mark) = self.faults.strike(&queued.content, can_hold, struck) else { return };
+        if mark.drop {
+            queued.lost = Some(LossCause::Fault);
+            return emit(Event::FrameLost { channel, frame, bytes, cause: LossCause::Fault });
+        }
+        for _ in 0..mark.copies {
+            emit(Event::FrameCopied { channel, frame, bytes });
+        }
+        if mark.copies > 0
+            && let Err(cause) = self.store.room(queued.content.len() * (1 + mark.copies as usize))
+        {
+            for _ in 0..std::mem::take(&mut mark.copies) {
+                emit(Event::FrameLost { channel, frame, bytes, cause });
+            }
+        }
+        self.held.promised += usize::from(mark.after > 0);
+        queued.mark = Some(mark);
+    }
+
     /// Gives the channel another rate from `now` on. The events tell which of the frames that wait are lost by that.
     pub fn set_rate(&mut self, now: Instant, rate: &Rate, mut emit: impl FnMut(Event)) {
         self.settle(now);
-        let since = self.queue.front().map_or(now, |first| first.start.min(now));
+        self.planned.rate = None;
+        self.change_rate(now, rate, &mut emit);
+    }
+
+    /// Gives the channel other errors from `now` on.
+    pub fn set_errors(&mut self, now: Instant, errors: Errors) {
+        self.settle(now);
+        self.planned.errors = None;
+        self.config.errors = errors;
+    }
+
+    fn change_rate(&mut self, now: Instant, rate: &Rate, emit: &mut dyn FnMut(Event)) {
+        let since = self.since(now);
         self.config.rate.replace_from(since, now, rate);
+        self.reschedule(now, emit);
+    }
+
+    /// From when on rate and contacts must be known: frames that are still being sent began then.
+    fn since(&self, now: Instant) -> Instant {
+        self.queue.front().map_or(now, |first| first.start.min(now))
+    }
+
+    /// Works out anew when the frames leave and arrive whose last bit has not left by `now`, and tells which are lost by that.
+    fn reschedule(&mut self, now: Instant, emit: &mut dyn FnMut(Event)) {
         let mut free = self.queue.front().map_or(now, |first| first.start);
         let mut queue = std::mem::take(&mut self.queue);
-        self.last_due = self.store.last_due().unwrap_or(Instant::from_nanos(i64::MIN));
+        let past = Instant::from_nanos(i64::MIN);
+        self.last_due = self.store.last_due().max(self.held.last_due()).unwrap_or(past);
         for queued in &mut queue {
             let told = queued.lost;
             if told == Some(LossCause::NoRate) && queued.start > now {
@@ -261,8 +347,13 @@ impl Channel {
             let bits = self.bits(&queued.content);
             self.schedule(queued, bits);
             if let (None, Some(cause)) = (told, queued.lost) {
-                let (channel, frame, bytes) = (self.config.id, queued.frame, queued.content.len() as u32);
-                emit(Event::FrameLost { channel, frame, bytes, cause });
+                let (channel, frame, bytes) = (self.config.id, queued.frame, queued.bytes());
+                for _ in 0..=queued.copies() {
+                    emit(Event::FrameLost { channel, frame, bytes, cause });
+                }
+                if queued.mark.take().is_some_and(|mark| mark.after > 0) {
+                    self.held.promised -= 1;
+                }
             }
             free = queued.end;
         }
@@ -272,27 +363,35 @@ impl Channel {
         self.queue = queue;
     }
 
-    /// Gives the channel other errors from `now` on.
-    pub fn set_errors(&mut self, now: Instant, errors: Errors) {
-        self.settle(now);
-        self.config.errors = errors;
-    }
-
     /// Takes back the frame that [`Channel::take_due`] gave last, if it could not be handed on.
     pub fn put_back(&mut self, arrival: Arrival) {
         self.store.push_front(arrival);
     }
 
-    /// When [`Channel::take_due`] has something, as the rate is known.
+    /// When [`Channel::take_due`] has something, as the rate is known. Where a fault holds a frame back it may turn out then
+    /// that there is nothing yet.
     pub fn next_due(&self) -> Option<Instant> {
         let first = self.store.first_due();
-        first.or_else(|| self.queue.iter().find(|f| f.lost.is_none()).map(|f| f.due))
+        let next = first.or_else(|| self.queue.iter().find(|f| f.lost.is_none()).map(|f| f.due));
+        match self.held.first_until() {
+            None => next,
+            Some(until) => Some(next.map_or(until, |next| next.min(until))),
+        }
     }
 
     /// The next frame whose last bit has arrived by `now`.
     pub fn take_due(&mut self, now: Instant) -> Option<Arrival> {
         self.settle(now);
+        if !self.held.is_empty() {
+            self.release_due(now);
+        }
         self.store.take_due(now)
+    }
+
+    /// Whether [`Channel::take_due`] gave nothing the last time although a frame was due, since the store's disk has not given it
+    /// back yet.
+    pub fn waits_for_disk(&self) -> bool {
+        self.store.waits_for_disk()
     }
 
     fn bits(&self, content: &Bytes) -> u64 {
@@ -342,23 +441,37 @@ impl Channel {
     }
 
     fn launch(&mut self, queued: Queued) {
-        let Queued { frame, content, offered, start, end, due, .. } = queued;
+        let Queued { frame, content, offered, start, end, due, mark, .. } = queued;
         let airtime = Airtime { start, end, bits: self.bits(&content) };
         let erased = self.config.errors.strike(&airtime, &mut self.flips) == Passage::Erased;
-        let flipped_bits = self.flips.len() as u32;
+        let damaged = mark.as_ref().map_or(Vec::new(), |mark| mark.damaged_bits(content.len()));
+        let flipped_bits = if damaged.is_empty() { self.flips.len() as u32 } else { wrong_bits(&self.flips, &damaged) };
         let lost = match self.config.damaged {
             _ if erased => Some(LossCause::Erased),
-            Damaged::Drop if flipped_bits > 0 => Some(LossCause::BitErrors),
+            Damaged::Drop if !self.flips.is_empty() && damaged.is_empty() => Some(LossCause::BitErrors),
             _ => None,
         };
         let bytes = content.len() as u32;
-        let content = if lost.is_none() && flipped_bits > 0 { flip(&content, &self.flips) } else { content };
+        let mut content = if lost.is_none() && flipped_bits > 0 {
+            self.flips.extend(damaged);
+            flip(&content, &self.flips)
+        } else {
+            content
+        };
+        if let Some(keep) = mark.as_ref().and_then(|mark| mark.keep) {
+            content.truncate(keep);
+        }
         let delays = Delays {
             queueing: (start - offered).into(),
             serialisation: (end - start).into(),
             propagation: (due - end).into(),
         };
-        self.store.push_back(Arrival { at: due, frame, bytes, content, flipped_bits, lost, delays });
+        let arrival = Arrival { at: due, frame, bytes, content, flipped_bits, lost, delays };
+        if mark.is_none() && self.held.is_empty() {
+            self.store.push_back(arrival);
+        } else {
+            self.pass_on(arrival, mark.as_deref());
+        }
     }
 }
 
@@ -375,6 +488,8 @@ fn flip(content: &Bytes, positions: &[u64]) -> Bytes {
 
 #[cfg(test)]
 mod tests {
+    use farlink_channel_models::Interval;
+
     use super::*;
 
     fn at_ms(ms: i64) -> Instant {
@@ -391,6 +506,7 @@ mod tests {
             errors: Errors::independent(0.0, 1),
             damaged: Damaged::Drop,
             queue_bits: 8 * 3000,
+            seed: 1,
         };
         change(&mut config);
         Channel::new(config)
