@@ -65,6 +65,9 @@ pub fn measure(options: &Options, goal: &Goal) -> Result<Value, String> {
         println!("farlink emulate: {name} {} above bare loopback (goal: at most {}: {met})", us(*above), us(*limit));
     }
     let late = |runs: &[OneWay]| us(Spread::median(&runs.iter().map(|o| o.sent.lateness).collect::<Vec<_>>()).p99);
+    for (p99, max) in through.iter().filter_map(|outcome| outcome.own_word) {
+        println!("Its own word in one of the runs: 99 % at most {} late, the worst {}.", us(p99), us(max));
+    }
     println!("The sender was late by {} (p99) before bare loopback and {} before farlink.", late(&bare), late(&through));
     all.insert("goal".into(), json!({ "p50_ns": goal.p50, "p99_ns": goal.p99 }));
     Ok(all.into())
@@ -97,6 +100,7 @@ fn report(name: &str, runs: &[OneWay], bare: &[OneWay]) -> Value {
     }
     all.insert("sent".into(), json!(sent));
     all.insert("lost".into(), json!(lost));
+    all.insert("own_word_p99_and_max_ns".into(), json!(runs.iter().filter_map(|o| o.own_word).collect::<Vec<_>>()));
     all.insert("out_of_order".into(), json!(runs.iter().map(|o| o.account.out_of_order).sum::<u64>()));
     all.insert("cores".into(), json!(runs.iter().map(|o| o.cores).sum::<f64>() / runs.len() as f64));
     all.into()

@@ -147,17 +147,18 @@ impl Process {
         Memory { resident: bytes("VmRSS"), peak: bytes("VmHWM"), anonymous: bytes("RssAnon") }
     }
 
-    /// Ends it as Ctrl-C does, and returns what it wrote to its output.
+    /// Ends it as Ctrl-C does, and returns what it wrote to its output. Its exit code is its own verdict on what happened, which
+    /// is the bench's to judge; but it has to have written something.
     pub fn stop(mut self) -> Result<String, String> {
         let _ = kill(Pid::from_raw(self.pid), Signal::SIGINT);
         let until = Instant::now() + PATIENCE;
         while Instant::now() < until {
             if let Ok(Some(status)) = self.child.try_wait() {
-                // 1 is its verdict on what happened, which is the bench's to judge; 2 and signals are failures.
-                return match status.code() {
-                    Some(0 | 1) => Ok(self.read("out")),
-                    _ => Err(format!("{} ended with {status}: {}", self.name, self.written().trim())),
-                };
+                let output = self.read("out");
+                if status.code().is_none() || output.trim().is_empty() {
+                    return Err(format!("{} ended with {status}: {}", self.name, self.written().trim()));
+                }
+                return Ok(output);
             }
             thread::sleep(Duration::from_millis(20));
         }

@@ -7,6 +7,8 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
+use serde_json::Value;
+
 use crate::ledger::{Account, Ledger};
 use crate::load::{self, Flow, Load, Sending, Sent};
 use crate::measure::Spread;
@@ -45,10 +47,12 @@ impl Program {
             Program::UdpDelaySim => "UDP_DELAY_SIM",
             Program::Owltsim => "OWLTSIM",
         };
-        env::var_os(variable).or_else(|| {
+        let named = env::var_os(variable).map(PathBuf::from);
+        let found = || {
             let folders = env::var_os("PATH")?;
-            env::split_paths(&folders).map(|folder| folder.join(self.name())).find(|p| p.is_file()).map(Into::into)
-        })
+            env::split_paths(&folders).map(|folder| folder.join(self.name())).find(|path| path.is_file())
+        };
+        named.or_else(found).filter(|path| path.is_file()).map(Into::into)
     }
 
     pub fn is_missing(&self) -> bool {
@@ -103,10 +107,19 @@ pub struct OneWay {
     pub cores: f64,
     /// Of the program, when the last datagram had come.
     pub memory: Memory,
+    /// What the emulator says of its own lateness (99 % and worst, in nanoseconds).
+    pub own_word: Option<(i64, i64)>,
     /// Delay error by the kernel's stamp of the arrival, in nanoseconds.
     pub stamped: Spread,
     /// Delay error by the time at which the receiver had read it, in nanoseconds.
     pub read: Spread,
+}
+
+/// The emulator's own measure of how late it was, from what it prints as JSON at its end.
+pub fn own_word(results: &str) -> Option<(i64, i64)> {
+    let results: Value = serde_json::from_str(results).ok()?;
+    let timing = results.get("timing")?;
+    Some((timing["p99_ns"].as_i64()?, timing["max_ns"].as_i64()?))
 }
 
 /// One direction to measure.
@@ -150,7 +163,7 @@ pub fn one_way(program: &Program, direction: Direction) -> Result<OneWay, String
     (outcome.stamped, outcome.read) = ledger.errors();
     outcome.sent = sent;
     if let (Some((process, _)), Program::Farlink(..)) = (started, program) {
-        process.stop()?;
+        outcome.own_word = own_word(&process.stop()?);
     }
     Ok(outcome)
 }
