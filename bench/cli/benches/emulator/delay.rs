@@ -68,12 +68,19 @@ pub fn measure(options: &Options, goal: &Goal) -> Result<Value, String> {
     for (p99, max) in through.iter().filter_map(|outcome| outcome.own_word) {
         println!("Its own word in one of the runs: 99 % at most {} late, the worst {}.", us(p99), us(max));
     }
-    println!("The sender was late by {} (p99) before bare loopback and {} before farlink.", late(&bare), late(&through));
+    println!(
+        "The sender was late by {} (p99) before bare loopback and {} before farlink.",
+        late(&bare),
+        late(&through)
+    );
     all.insert("goal".into(), json!({ "p50_ns": goal.p50, "p99_ns": goal.p99 }));
     Ok(all.into())
 }
 
-fn spread(runs: &[OneWay], of: fn(&OneWay) -> &Spread) -> Spread {
+/// One of the two delay errors of a run.
+type Errors = fn(&OneWay) -> &Spread;
+
+fn spread(runs: &[OneWay], of: Errors) -> Spread {
     Spread::median(&runs.iter().map(|o| *of(o)).collect::<Vec<_>>())
 }
 
@@ -81,7 +88,7 @@ fn report(name: &str, runs: &[OneWay], bare: &[OneWay]) -> Value {
     let sent: u64 = runs.iter().map(|o| o.account.sent).sum();
     let lost: u64 = runs.iter().map(|o| o.account.lost()).sum();
     let mut all = serde_json::Map::new();
-    let ways: [(&str, fn(&OneWay) -> &Spread); 2] = [("kernel's stamp", |o| &o.stamped), ("as read", |o| &o.read)];
+    let ways: [(&str, Errors); 2] = [("kernel's stamp", |o| &o.stamped), ("as read", |o| &o.read)];
     for (way, of) in ways {
         let (own, bare) = (spread(runs, of), spread(bare, of));
         println!(

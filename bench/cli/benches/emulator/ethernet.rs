@@ -33,7 +33,8 @@ impl Hosts {
             inside(space, &["ip", "link", "set", "lo", "up"])?;
         }
         for (space, own, theirs, at) in [(&hosts.near, "node", "left", NEAR), (&hosts.far, "node", "right", FAR)] {
-            let pair = ["link", "add", own, "netns", space, "type", "veth", "peer", "name", theirs, "netns", &hosts.between];
+            let pair =
+                ["link", "add", own, "netns", space, "type", "veth", "peer", "name", theirs, "netns", &hosts.between];
             call("ip", &pair)?;
             inside(space, &["ip", "address", "add", &format!("{at}/24"), "dev", own])?;
             inside(space, &["ip", "link", "set", own, "up"])?;
@@ -84,7 +85,8 @@ impl Hosts {
     fn tcp(&self) -> Result<(f64, u64), String> {
         let mut server = self.command(&self.far, "iperf3");
         server.args(["--server", "--one-off"]);
-        let listens = || inside(&self.far, &["cat", "/proc/net/tcp", "/proc/net/tcp6"]).is_ok_and(|t| t.contains(":1451 "));
+        let listens =
+            || inside(&self.far, &["cat", "/proc/net/tcp", "/proc/net/tcp6"]).is_ok_and(|t| t.contains(":1451 "));
         let _server = Process::start("iperf3", server, listens)?;
         let seconds = SPAN.as_secs().to_string();
         let told = inside(&self.near, &["timeout", "30", "iperf3", "--client", FAR, "--time", &seconds, "--json"])?;

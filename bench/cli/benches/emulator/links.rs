@@ -48,7 +48,8 @@ impl Links {
     pub fn emulate(&self, options: &Options, more: &[&str]) -> Result<Process, String> {
         let mut command = Command::new(&options.emulator);
         command.arg("emulate");
-        let text = |index: usize| format!("udp:127.0.0.1:{},to={}", self.ports[index], load::address(&self.ends[index]));
+        let text =
+            |index: usize| format!("udp:127.0.0.1:{},to={}", self.ports[index], load::address(&self.ends[index]));
         for link in 0..self.ends.len() / 2 {
             command.args(["--link", &format!("{} <> {}", text(2 * link), text(2 * link + 1))]);
         }
@@ -82,7 +83,14 @@ pub fn measure_eight(options: &Options) -> Result<Value, String> {
         let links = Links::new(LINKS, emulated)?;
         let mut process = if emulated { Some(links.emulate(options, &[])?) } else { None };
         let delay = if emulated { DELAY } else { Duration::ZERO };
-        let load = Load { flows: links.flows(RATE)?, size: SIZE, span: SPAN, delay, sending: options.sending, rest: Duration::ZERO };
+        let load = Load {
+            flows: links.flows(RATE)?,
+            size: SIZE,
+            span: SPAN,
+            delay,
+            sending: options.sending,
+            rest: Duration::ZERO,
+        };
         let mut ledger = Ledger::new(delay);
         let cpu = process.as_ref().map_or(0.0, Process::cpu_seconds);
         let sent = load::run(&load, &links.ends, |arrival| {

@@ -14,9 +14,7 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::socket::{
-    ControlMessage, MsgFlags, MultiHeaders, SockaddrIn, sendmmsg, sendmsg, setsockopt, sockopt,
-};
+use nix::sys::socket::{ControlMessage, MsgFlags, MultiHeaders, SockaddrIn, sendmmsg, sendmsg, setsockopt, sockopt};
 use quinn_udp::{RecvMeta, UdpSockRef, UdpSocketState};
 
 use crate::measure::{Spread, now_ns, wall_ahead_ns};
@@ -220,12 +218,17 @@ fn send(load: &Load, progress: &Progress) -> Result<Sent, String> {
     let begin = now_ns() + 10_000_000;
     let end = begin + load.span.as_nanos() as i64;
     let count = load.flows.len() as i64;
-    let mut states: Vec<State> = load.flows.iter().enumerate().map(|(index, flow)| {
-        let period = 1e9 / flow.rate as f64;
-        // Flows take turns, so that they do not all send at one instant.
-        let begin = begin + (period as i64) * index as i64 / count;
-        State { next: begin, period, scheduled: 0, sent: 0, begin }
-    }).collect();
+    let mut states: Vec<State> = load
+        .flows
+        .iter()
+        .enumerate()
+        .map(|(index, flow)| {
+            let period = 1e9 / flow.rate as f64;
+            // Flows take turns, so that they do not all send at one instant.
+            let begin = begin + (period as i64) * index as i64 / count;
+            State { next: begin, period, scheduled: 0, sent: 0, begin }
+        })
+        .collect();
     let mut datagrams = vec![vec![0u8; load.size]; BURST];
     for datagram in &mut datagrams {
         datagram.iter_mut().enumerate().for_each(|(at, byte)| *byte = filler(at));

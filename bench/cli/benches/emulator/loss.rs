@@ -21,7 +21,9 @@ const LADDER: [u64; 8] = [10_000, 20_000, 50_000, 75_000, 100_000, 125_000, 150_
 const PEERS: [u64; 5] = [10_000, 20_000, 50_000, 75_000, 100_000];
 
 pub fn measure(options: &Options) -> Result<Value, String> {
-    println!("Datagrams of {SIZE} bytes, one way, 1 s delay; bare loopback first, to see what the load itself loses.\n");
+    println!(
+        "Datagrams of {SIZE} bytes, one way, 1 s delay; bare loopback first, to see what the load itself loses.\n"
+    );
     println!(
         "| | offered a second | sent a second | sent | lost | of it: in its socket | in the receiver's | its cores | sender late: p99 |"
     );
@@ -72,9 +74,16 @@ pub fn measure(options: &Options) -> Result<Value, String> {
         } else {
             String::new()
         };
-        let load = if short > 0 { format!("; in {short} steps the sender could not send what was asked (--gso makes it cheaper)") } else { String::new() };
+        let load = if short > 0 {
+            format!("; in {short} steps the sender could not send what was asked (--gso makes it cheaper)")
+        } else {
+            String::new()
+        };
         conclusions.push(format!("{}: {} a second without loss{goal}{load}", program.name(), grouped(highest as u64)));
-        all.insert(program.name().into(), json!({ "highest_per_s_without_loss": highest, "steps_not_fully_sent": short, "steps": steps }));
+        all.insert(
+            program.name().into(),
+            json!({ "highest_per_s_without_loss": highest, "steps_not_fully_sent": short, "steps": steps }),
+        );
     }
     println!();
     conclusions.iter().for_each(|line| println!("{line}"));

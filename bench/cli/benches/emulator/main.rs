@@ -158,7 +158,10 @@ fn main() -> ExitCode {
         results.insert(name.clone(), value);
     }
     if let Some(path) = &options.json {
-        let text = format!("{:#}\n", json!({ "machine": machine, "gso": options.sending == Sending::Offloaded, "cases": results }));
+        let text = format!(
+            "{:#}\n",
+            json!({ "machine": machine, "gso": options.sending == Sending::Offloaded, "cases": results })
+        );
         if let Err(error) = fs::write(path, text) {
             eprintln!("{}: {error}", path.display());
             return ExitCode::from(2);

@@ -75,7 +75,8 @@ impl Program {
                 // Room for all that is under way, twice.
                 let room = (2.0 * rate as f64 * delay.as_secs_f64()) as u64 + 1000;
                 command.args(["--remote-udp-hostname=127.0.0.1", &format!("--remote-udp-port={to}")]);
-                command.args([format!("--my-bound-udp-port={port}"), format!("--num-rx-udp-packets-buffer-size={room}")]);
+                command
+                    .args([format!("--my-bound-udp-port={port}"), format!("--num-rx-udp-packets-buffer-size={room}")]);
                 command.arg(format!("--send-delay-ms={}", delay.as_millis()));
             }
             Program::Owltsim => {

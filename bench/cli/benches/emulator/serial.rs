@@ -184,15 +184,17 @@ fn read(mut file: &File, direction: &Direction) -> Result<Line, String> {
                 result.seconds = (now - since) as f64 / 1e9;
                 for byte in &buffer[..count] {
                     let Some(content) = unescape.take(*byte) else { continue };
-                    let sequence = content.get(..8).and_then(|s| s.try_into().ok()).map_or(u64::MAX, u64::from_le_bytes);
-                    let written = direction.written.lock().expect("nobody panics with it");
-                    match written.get(usize::try_from(sequence).unwrap_or(usize::MAX)) {
-                        Some(at) if content == frame(sequence) => {
-                            result.whole += 1;
-                            result.errors.push(now - at - DELAY.as_nanos() as i64);
-                        }
-                        _ => result.damaged += 1,
+                    let sequence =
+                        content.get(..8).and_then(|s| s.try_into().ok()).map_or(u64::MAX, u64::from_le_bytes);
+                    if content != frame(sequence) {
+                        result.damaged += 1;
+                        continue;
                     }
+                    result.whole += 1;
+                    let written = direction.written.lock().expect("nobody panics with it");
+                    // Without any delay it may be here before the writer has come to note when it was written.
+                    let at = usize::try_from(sequence).ok().and_then(|sequence| written.get(sequence));
+                    result.errors.extend(at.map(|at| now - at - DELAY.as_nanos() as i64));
                 }
             }
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
@@ -238,7 +240,9 @@ pub fn measure(options: &Options) -> Result<Value, String> {
     });
     process.check()?;
     let cores = (process.cpu_seconds() - cpu) / (SPAN + DELAY).as_secs_f64();
-    println!("| | written, bytes a second | most not taken | frames | lost | damaged | read, bytes a second | delay error: p50 | p99 | max | its cores |");
+    println!(
+        "| | written, bytes a second | most not taken | frames | lost | damaged | read, bytes a second | delay error: p50 | p99 | max | its cores |"
+    );
     println!("|---|---|---|---|---|---|---|---|---|---|---|");
     let mut all = serde_json::Map::new();
     let (mut lost_in_all, mut slowest) = (0, f64::INFINITY);

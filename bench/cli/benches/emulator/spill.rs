@@ -35,7 +35,9 @@ pub fn measure(options: &Options) -> Result<Value, String> {
         Direction { rate, size: SIZE, span: SPAN, delay: DELAY, sending: options.sending, rest: Duration::ZERO };
     let outcome = one_way(&program, direction)?;
     let left = fs::read_dir(folder.path()).map_or(0, Iterator::count);
-    println!("| sent | a second | lost | of it: in its socket | in the receiver's | peak resident | its cores | arrival | p50 | p99 | p99.9 | max |");
+    println!(
+        "| sent | a second | lost | of it: in its socket | in the receiver's | peak resident | its cores | arrival | p50 | p99 | p99.9 | max |"
+    );
     println!("|---|---|---|---|---|---|---|---|---|---|---|---|");
     for (way, spread) in [("kernel's stamp", outcome.stamped), ("as read", outcome.read)] {
         println!(
