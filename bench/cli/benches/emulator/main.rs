@@ -10,7 +10,7 @@
 //! | `error-1k`, `error-50k` | delay error above bare loopback at 1,000 and 50,000 datagrams a second | 50 s each |
 //! | `eight` | eight links both ways at 5,000 datagrams a second each | 20 s |
 //! | `serial` | 3 Mbaud both ways between two pseudo-terminals | 15 s |
-//! | `ethernet` | TCP through a bridge between two pairs of interfaces, in network namespaces (`iperf3`; root) | 40 s |
+//! | `ethernet` | TCP through a bridge between two pairs of interfaces, in network namespaces (`iperf3`, `ethtool`; root) | 60 s |
 //! | `spill` | 400 Mbit/s over 60 s of delay, 256 MiB in memory and the rest on disk (3 GB) | 140 s |
 //! | `soak [MINUTES]` | steady load; memory and delay over time; 20 minutes unless told otherwise | 20 min |
 //!
