@@ -33,7 +33,8 @@ use nix::errno::Errno;
 use pnet_datalink::NetworkInterface;
 use thiserror::Error;
 
-pub use config::{ConfigError, EthernetConfig};
+pub use config::EthernetConfig;
+pub(crate) use config::FORM;
 use offload::Offload;
 use socket::{PacketSocket, Raw};
 

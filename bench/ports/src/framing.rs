@@ -22,7 +22,6 @@ mod slip;
 mod stuffing;
 
 use std::fmt;
-use std::str::FromStr;
 
 use bytes::Bytes;
 use thiserror::Error;
@@ -30,7 +29,7 @@ use thiserror::Error;
 pub use ccsds::Marker;
 pub use hdlc::Fcs;
 
-use crate::keys::Keys;
+use crate::text::{Key, Parts, PortTextError};
 
 /// Longest frame, in bytes; what a channel carries at most.
 pub const MAX_FRAME_BYTES: usize = 65_535;
@@ -38,7 +37,16 @@ pub const MAX_FRAME_BYTES: usize = 65_535;
 /// How many octets are left out before that is told although no end of them is in sight.
 const TELL_OCTETS: u64 = 1 << 16;
 
-/// How frames lie on a stream of octets: `slip`, `cobs`, `kiss[,port=0]`, `hdlc[,fcs=16]`,
+/// The keys of a port that has a framing.
+pub(crate) const KEYS: [Key; 5] = [
+    Key::value("framing", "slip, cobs, kiss, hdlc or ccsds"),
+    Key::value("port", "the port of `framing=kiss`, from 0 to 15"),
+    Key::value("fcs", "the bits of the frame check sequence of `framing=hdlc`, 16 or 32"),
+    Key::value("length", "that of each frame of `framing=ccsds` without its marker, from 1 to 65535 bytes"),
+    Key::value("asm", "the sync marker of `framing=ccsds`, 8 or 16 hexadecimal digits such as 1acffc1d"),
+];
+
+/// How frames lie on a stream of octets, as it stands behind `framing=`: `slip`, `cobs`, `kiss[,port=0]`, `hdlc[,fcs=16]`,
 /// `ccsds,length=1115[,asm=1acffc1d]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Framing {
@@ -67,41 +75,6 @@ pub enum Framing {
         length: u16,
         /// What each frame begins with.
         marker: Marker,
-    },
-}
-
-/// Why the text of a framing was refused.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub enum FramingError {
-    /// None is named.
-    #[error("no framing is named: add `framing=` with one of `slip`, `cobs`, `kiss`, `hdlc` and `ccsds,length=1115`")]
-    Missing,
-    /// There is none of this name.
-    #[error("`{0}` is no framing: write `slip`, `cobs`, `kiss`, `hdlc` or `ccsds,length=1115`")]
-    Unknown(String),
-    /// What stands behind its name is not made of keys and values.
-    #[error("`{0}` is no `key=value`, or its key comes twice")]
-    Pair(String),
-    /// A key has a value that it cannot have.
-    #[error("`{key}={value}`: {expected}")]
-    Value {
-        /// Which.
-        key: &'static str,
-        /// What it was given.
-        value: String,
-        /// What it takes.
-        expected: &'static str,
-    },
-    /// Frames of a fixed length need that.
-    #[error("framing `ccsds` has frames of one length: add it in bytes without the marker, as in `ccsds,length=1115`")]
-    NoLength,
-    /// The framing has no such key.
-    #[error("framing `{framing}` has no key `{key}`")]
-    Key {
-        /// Which framing.
-        framing: &'static str,
-        /// What was given.
-        key: String,
     },
 }
 
@@ -199,41 +172,34 @@ impl Framing {
         }
     }
 
-    /// Reads `framing=` and the keys that belong to it, and leaves the other keys.
-    pub(crate) fn take(keys: &mut Keys) -> Result<Self, FramingError> {
-        let name = keys.take("framing").ok_or(FramingError::Missing)?;
-        let value = |key, value, expected| FramingError::Value { key, value, expected };
-        match name.as_str() {
-            "slip" => Ok(Framing::Slip),
-            "cobs" => Ok(Framing::Cobs),
-            "kiss" => {
-                let text = keys.take("port").unwrap_or_else(|| "0".to_owned());
-                match text.parse() {
-                    Ok(port @ 0..=15) => Ok(Framing::Kiss { port }),
-                    _ => Err(value("port", text, "a KISS port is a number from 0 to 15")),
-                }
-            }
-            "hdlc" => match keys.take("fcs").as_deref() {
-                None | Some("16") => Ok(Framing::Hdlc { fcs: Fcs::Bits16 }),
-                Some("32") => Ok(Framing::Hdlc { fcs: Fcs::Bits32 }),
-                Some(other) => Err(value("fcs", other.to_owned(), "a frame check sequence has 16 or 32 bits")),
-            },
-            "ccsds" => {
-                let text = keys.take("length").ok_or(FramingError::NoLength)?;
-                let length = match text.parse() {
-                    Ok(length @ 1..) => length,
-                    _ => return Err(value("length", text, "a frame has 1 to 65535 bytes without its marker")),
-                };
-                let marker = match keys.take("asm") {
-                    None => Marker::default(),
-                    Some(text) => text.parse().map_err(|()| {
-                        value("asm", text, "a sync marker is 8 or 16 hexadecimal digits, as `1acffc1d`")
-                    })?,
-                };
-                Ok(Framing::Ccsds { length, marker })
-            }
-            _ => Err(FramingError::Unknown(name)),
+    /// Reads `framing=` and the keys that belong to it; a port that has a framing has [`KEYS`] among its keys.
+    pub(crate) fn read(parts: &Parts<'_>) -> Result<Self, PortTextError> {
+        let name = parts.required("framing", |text| Self::NAMES.into_iter().find(|name| *name == text))?;
+        let port = parts.value("port", |text| text.parse().ok().filter(|port| *port <= 15))?;
+        let fcs = parts.choice("fcs", &[("16", Fcs::Bits16), ("32", Fcs::Bits32)])?;
+        let length = parts.value("length", |text| text.parse().ok().filter(|length| *length > 0))?;
+        let marker = parts.value("asm", |text| text.parse().ok())?;
+        let [.., kiss, hdlc, ccsds] = Self::NAMES;
+        let owners = [("port", kiss), ("fcs", hdlc), ("length", ccsds), ("asm", ccsds)];
+        if let Some((key, owner)) = owners.into_iter().find(|(key, owner)| parts.flag(key) && name != *owner) {
+            return Err(
+                parts.refuse(format!("`{key}=` belongs to `framing={owner}`, and `framing={name}` has no such key"))
+            );
         }
+        Ok(match name {
+            "slip" => Framing::Slip,
+            "cobs" => Framing::Cobs,
+            "kiss" => Framing::Kiss { port: port.unwrap_or(0) },
+            "hdlc" => Framing::Hdlc { fcs: fcs.unwrap_or(Fcs::Bits16) },
+            _ => {
+                let length = length.ok_or_else(|| {
+                    parts.refuse(
+                        "`framing=ccsds` has frames of one length: add it in bytes without the marker, as in `framing=ccsds,length=1115`",
+                    )
+                })?;
+                Framing::Ccsds { length, marker: marker.unwrap_or_default() }
+            }
+        })
     }
 
     /// Whether a frame of `length` bytes can go on the stream.
@@ -273,22 +239,6 @@ impl Framing {
             Framing::Cobs => &[0],
             // These delimit each frame on both sides, or find its beginning by a marker.
             Framing::Slip | Framing::Kiss { .. } | Framing::Hdlc { .. } | Framing::Ccsds { .. } => &[],
-        }
-    }
-}
-
-impl FromStr for Framing {
-    type Err = FramingError;
-    fn from_str(text: &str) -> Result<Self, FramingError> {
-        let name = text.split([',', '=']).next().unwrap_or_default();
-        if !Self::NAMES.contains(&name) {
-            return Err(FramingError::Unknown(text.to_owned()));
-        }
-        let mut keys = Keys::read(&format!("framing={text}")).map_err(FramingError::Pair)?;
-        let framing = Self::take(&mut keys)?;
-        match keys.left() {
-            None => Ok(framing),
-            Some(key) => Err(FramingError::Key { framing: framing.name(), key: key.to_owned() }),
         }
     }
 }

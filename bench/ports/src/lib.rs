@@ -12,7 +12,6 @@ pub mod ethernet;
 pub mod frames_file;
 pub mod framing;
 mod interfaces;
-mod keys;
 mod octets;
 pub mod port;
 pub mod pty;

@@ -26,10 +26,11 @@ use rustix::termios::{OptionalActions, QueueSelector, tcflush, tcgetattr, tcseta
 use thiserror::Error;
 use tokio::io::unix::AsyncFd;
 
-use crate::framing::{Framing, FramingError};
-use crate::keys::Keys;
+use crate::framing::{self, Framing};
 use crate::octets::{Line, OctetPort, Opener, StartError};
 use crate::port::{Interest, Notice, Port, Received, Sent};
+use crate::serial::device_path;
+use crate::text::{Form, Parts, PortTextError};
 use crate::timebase::Timebase;
 
 /// Where the system keeps the far sides of pseudo-terminals.
@@ -47,44 +48,19 @@ pub struct PtyConfig {
     pub framing: Framing,
 }
 
-/// Why the text of a pseudo-terminal was refused.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("`{text}` is not a pseudo-terminal: {problem}; the form is `pty:/tmp/modem,framing=slip`")]
-pub struct PtyConfigError {
-    text: String,
-    problem: PtyProblem,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-enum PtyProblem {
-    #[error("it names no path for the link to it")]
-    NoPath,
-    #[error("`{0}` is no `key=value`, or comes twice")]
-    NoPair(String),
-    #[error(transparent)]
-    Framing(#[from] FramingError),
-    #[error("there is no key `{0}` for it")]
-    Key(String),
-}
-
-fn read(text: &str) -> Result<PtyConfig, PtyProblem> {
-    let rest = text.strip_prefix("pty:").ok_or(PtyProblem::NoPath)?;
-    let (path, keys) = rest.split_once(',').unwrap_or((rest, ""));
-    if path.is_empty() || path.contains('=') {
-        return Err(PtyProblem::NoPath);
-    }
-    let mut keys = Keys::read(keys).map_err(PtyProblem::NoPair)?;
-    let framing = Framing::take(&mut keys)?;
-    match keys.left() {
-        None => Ok(PtyConfig { path: path.into(), framing }),
-        Some(key) => Err(PtyProblem::Key(key.to_owned())),
-    }
-}
+pub(crate) const FORM: Form = Form {
+    kind: "pty",
+    place: Some("the path of the link to make, such as /tmp/modem"),
+    keys: &framing::KEYS,
+    example: "pty:/tmp/modem,framing=slip",
+};
 
 impl FromStr for PtyConfig {
-    type Err = PtyConfigError;
-    fn from_str(text: &str) -> Result<Self, PtyConfigError> {
-        read(text).map_err(|problem| PtyConfigError { text: text.to_owned(), problem })
+    type Err = PortTextError;
+    fn from_str(text: &str) -> Result<Self, PortTextError> {
+        let parts = Parts::read(text, &FORM)?;
+        let path = parts.place(device_path)?.into();
+        Ok(PtyConfig { path, framing: Framing::read(&parts)? })
     }
 }
 

@@ -23,10 +23,10 @@ use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_serial::{ClearBuffer, SerialPort as _, SerialPortBuilderExt, SerialStream};
 
-use crate::framing::{Framing, FramingError};
-use crate::keys::Keys;
+use crate::framing::{self, Framing};
 use crate::octets::{Line, OctetPort, Opener, StartError};
 use crate::port::{Interest, Notice, Port, Received, Sent};
+use crate::text::{Form, Key, Parts, PortTextError};
 use crate::timebase::Timebase;
 
 /// How far the rate that a UART can make may be from the one asked for, in percent. Two ends that differ by more misread
@@ -90,83 +90,54 @@ pub struct SerialConfig {
     pub framing: Framing,
 }
 
-/// Why the text of a serial port was refused.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("`{text}` is not a serial port: {problem}; the form is `serial:/dev/ttyUSB0,baud=115200,framing=slip`")]
-pub struct SerialConfigError {
-    text: String,
-    problem: SerialProblem,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-enum SerialProblem {
-    #[error("it names no device")]
-    NoDevice,
-    #[error("`{0}` is no `key=value`, or comes twice")]
-    NoPair(String),
-    #[error("the rate is missing: add `baud=`")]
-    NoRate,
-    #[error("`baud={0}`: a rate is a whole number of bits a second from 1 to 4294967295")]
-    Rate(String),
-    #[error("`{key}={value}`: write {expected}")]
-    Value { key: &'static str, value: String, expected: &'static str },
-    #[error("`data={0}`: frames are made of octets, which need `data=8`")]
-    DataBits(String),
-    #[error(transparent)]
-    Framing(#[from] FramingError),
-    #[error(
-        "software flow control takes octets out of the stream that framing `{0}` leaves in frames: use `framing=hdlc`"
-    )]
-    NotTransparent(Framing),
-    #[error("there is no key `{0}` for it")]
-    Key(String),
-}
-
-fn read(text: &str) -> Result<SerialConfig, SerialProblem> {
-    let rest = text.strip_prefix("serial:").ok_or(SerialProblem::NoDevice)?;
-    let (path, keys) = rest.split_once(',').unwrap_or((rest, ""));
-    if path.is_empty() || path.contains('=') {
-        return Err(SerialProblem::NoDevice);
-    }
-    let mut keys = Keys::read(keys).map_err(SerialProblem::NoPair)?;
-    let baud = keys.take("baud").ok_or(SerialProblem::NoRate)?;
-    let baud = baud.parse().ok().filter(|baud| *baud > 0).ok_or(SerialProblem::Rate(baud))?;
-    if let Some(bits) = keys.take("data").filter(|bits| bits != "8") {
-        return Err(SerialProblem::DataBits(bits));
-    }
-    let value = |key, value: &str, expected| SerialProblem::Value { key, value: value.to_owned(), expected };
-    let parity = match keys.take("parity").as_deref() {
-        None | Some("none") => Parity::None,
-        Some("odd") => Parity::Odd,
-        Some("even") => Parity::Even,
-        Some(other) => return Err(value("parity", other, "`none`, `odd` or `even`")),
-    };
-    let stop_bits = match keys.take("stop").as_deref() {
-        None | Some("1") => StopBits::One,
-        Some("2") => StopBits::Two,
-        Some(other) => return Err(value("stop", other, "`1` or `2`")),
-    };
-    let flow_control = match keys.take("flow").as_deref() {
-        None | Some("none") => FlowControl::None,
-        Some("hardware") => FlowControl::Hardware,
-        Some("software") => FlowControl::Software,
-        Some(other) => return Err(value("flow", other, "`none`, `hardware` or `software`")),
-    };
-    let framing = Framing::take(&mut keys)?;
-    if flow_control == FlowControl::Software && !matches!(framing, Framing::Hdlc { .. }) {
-        return Err(SerialProblem::NotTransparent(framing));
-    }
-    match keys.left() {
-        None => Ok(SerialConfig { path: path.to_owned(), baud, parity, stop_bits, flow_control, framing }),
-        Some(key) => Err(SerialProblem::Key(key.to_owned())),
-    }
-}
+pub(crate) const FORM: Form = Form {
+    kind: "serial",
+    place: Some("the path of a device, such as /dev/ttyUSB0"),
+    keys: &{
+        let [framing, port, fcs, length, asm] = framing::KEYS;
+        [
+            Key::value("baud", "the rate, a whole number of bits a second from 1 to 4294967295"),
+            framing,
+            port,
+            fcs,
+            length,
+            asm,
+            Key::value("data", "8, since frames are made of octets"),
+            Key::value("parity", "none, odd or even"),
+            Key::value("stop", "1 or 2"),
+            Key::value("flow", "none, hardware or software"),
+        ]
+    },
+    example: "serial:/dev/ttyUSB0,baud=115200,framing=slip",
+};
 
 impl FromStr for SerialConfig {
-    type Err = SerialConfigError;
-    fn from_str(text: &str) -> Result<Self, SerialConfigError> {
-        read(text).map_err(|problem| SerialConfigError { text: text.to_owned(), problem })
+    type Err = PortTextError;
+    fn from_str(text: &str) -> Result<Self, PortTextError> {
+        let parts = Parts::read(text, &FORM)?;
+        let path = parts.place(device_path)?.to_owned();
+        let baud = parts.required("baud", |text| text.parse().ok().filter(|baud| *baud > 0))?;
+        parts.choice("data", &[("8", ())])?;
+        let parities = [("none", Parity::None), ("odd", Parity::Odd), ("even", Parity::Even)];
+        let parity = parts.choice("parity", &parities)?.unwrap_or_default();
+        let stop_bits = parts.choice("stop", &[("1", StopBits::One), ("2", StopBits::Two)])?.unwrap_or_default();
+        let controls =
+            [("none", FlowControl::None), ("hardware", FlowControl::Hardware), ("software", FlowControl::Software)];
+        let flow_control = parts.choice("flow", &controls)?.unwrap_or_default();
+        let framing = Framing::read(&parts)?;
+        if flow_control == FlowControl::Software && !matches!(framing, Framing::Hdlc { .. }) {
+            return Err(parts.refuse(format!(
+                "software flow control takes octets out of the stream that `framing={framing}` leaves in frames: use \
+                 `framing=hdlc`"
+            )));
+        }
+        Ok(SerialConfig { path, baud, parity, stop_bits, flow_control, framing })
     }
+}
+
+/// A path; one with `=` in it is rather a key before which the path was left out.
+pub(crate) fn device_path(place: &str) -> Option<&str> {
+    Some(place).filter(|path| !path.contains('='))
 }
 
 impl fmt::Display for SerialConfig {

@@ -23,7 +23,8 @@ use nix::errno::Errno;
 use thiserror::Error;
 use tun_rs::{DeviceBuilder, Layer, SyncDevice};
 
-pub use config::{ConfigError, TapConfig, TapKind};
+pub(crate) use config::{TAP_FORM, TUN_FORM};
+pub use config::{TapConfig, TapKind};
 use drops::Drops;
 
 use crate::interfaces::{self, Changes, State};

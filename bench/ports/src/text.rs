@@ -228,7 +228,7 @@ impl<'a> Parts<'a> {
         })
     }
 
-    /// Whether a key that stands alone is there.
+    /// Whether a key is there, with a value or alone.
     pub fn flag(&self, name: &str) -> bool {
         self.keys.iter().any(|(key, _)| key.name == name)
     }

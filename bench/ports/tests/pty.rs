@@ -270,13 +270,13 @@ fn the_text_of_a_pseudo_terminal_is_read_and_written() {
         assert_eq!(text.parse::<PtyConfig>().unwrap().to_string(), text);
     }
     for (wrong, says) in [
-        ("pty:", "names no path"),
-        ("pty:framing=slip", "names no path"),
-        ("/tmp/modem", "names no path"),
-        ("pty:/tmp/modem", "add `framing=`"),
-        ("pty:/tmp/modem,framing=raw", "`raw` is no framing"),
-        ("pty:/tmp/modem,framing=slip,baud=9600", "no key `baud`"),
-        ("pty:/tmp/modem,slip", "`slip` is no `key=value`"),
+        ("pty:", "does not say where: the path of the link to make"),
+        ("pty:framing=slip", "`framing=slip` is not the path of the link"),
+        ("/tmp/modem", "no kind of port (pty)"),
+        ("pty:/tmp/modem", "`framing=` is missing: it is slip"),
+        ("pty:/tmp/modem,framing=raw", "`framing=raw` cannot be: it is slip, cobs, kiss, hdlc or ccsds"),
+        ("pty:/tmp/modem,framing=slip,baud=9600", "`baud` is no key of `pty`"),
+        ("pty:/tmp/modem,slip", "`slip` is no key of `pty`"),
     ] {
         let error = wrong.parse::<PtyConfig>().unwrap_err().to_string();
         assert!(error.contains(says) && error.contains("pty:/tmp/modem,framing=slip"), "{error}");

@@ -350,23 +350,26 @@ fn the_text_of_a_port_is_read_and_written() {
     let short: SerialConfig = "serial:/dev/serial/by-path/pci-0:1:2,framing=slip,data=8,baud=12345".parse().unwrap();
     assert_eq!(short.to_string(), "serial:/dev/serial/by-path/pci-0:1:2,baud=12345,framing=slip");
     for (wrong, says) in [
-        ("", "names no device"),
-        ("serial:", "names no device"),
-        ("serial:baud=9600,framing=slip", "names no device"),
-        ("udp:5001", "names no device"),
-        ("serial:/dev/ttyS0", "add `baud=`"),
+        ("", "no kind of port (serial)"),
+        ("serial:", "does not say where: the path of a device"),
+        ("serial:baud=9600,framing=slip", "`baud=9600` is not the path of a device"),
+        ("udp:5001", "no kind of port (serial)"),
+        ("serial:/dev/ttyS0", "`baud=` is missing: it is the rate, a whole number of bits a second"),
         ("serial:/dev/ttyS0,baud=0,framing=slip", "from 1 to 4294967295"),
         ("serial:/dev/ttyS0,baud=4294967296,framing=slip", "from 1 to 4294967295"),
-        ("serial:/dev/ttyS0,baud=9600", "add `framing=`"),
+        ("serial:/dev/ttyS0,baud=9600", "`framing=` is missing: it is slip, cobs, kiss, hdlc or ccsds"),
         ("serial:/dev/ttyS0,baud=9600,framing=ccsds", "length=1115"),
-        ("serial:/dev/ttyS0,baud=9600,framing=slip,data=7", "need `data=8`"),
-        ("serial:/dev/ttyS0,baud=9600,framing=slip,parity=mark", "`odd` or `even`"),
-        ("serial:/dev/ttyS0,baud=9600,framing=slip,stop=1.5", "`1` or `2`"),
-        ("serial:/dev/ttyS0,baud=9600,framing=slip,flow=rts", "`hardware`"),
+        (
+            "serial:/dev/ttyS0,baud=9600,framing=slip,data=7",
+            "`data=7` cannot be: it is 8, since frames are made of octets",
+        ),
+        ("serial:/dev/ttyS0,baud=9600,framing=slip,parity=mark", "none, odd or even"),
+        ("serial:/dev/ttyS0,baud=9600,framing=slip,stop=1.5", "1 or 2"),
+        ("serial:/dev/ttyS0,baud=9600,framing=slip,flow=rts", "none, hardware or software"),
         ("serial:/dev/ttyS0,baud=9600,framing=slip,flow=software", "use `framing=hdlc`"),
-        ("serial:/dev/ttyS0,baud=9600,framing=slip,speed=3", "no key `speed`"),
-        ("serial:/dev/ttyS0,baud=9600,baud=9600,framing=slip", "comes twice"),
-        ("serial:/dev/ttyS0,115200", "`115200` is no `key=value`"),
+        ("serial:/dev/ttyS0,baud=9600,framing=slip,speed=3", "`speed` is no key of `serial`"),
+        ("serial:/dev/ttyS0,baud=9600,baud=9600,framing=slip", "`baud` stands in it twice"),
+        ("serial:/dev/ttyS0,115200", "`115200` is no key of `serial` (it has baud=, framing="),
     ] {
         let error = wrong.parse::<SerialConfig>().unwrap_err().to_string();
         assert!(error.contains(says) && error.contains("serial:/dev/ttyUSB0,baud=115200,framing=slip"), "{error}");

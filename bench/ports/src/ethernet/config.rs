@@ -3,10 +3,9 @@
 use std::fmt;
 use std::str::FromStr;
 
-use thiserror::Error;
-
 use super::layers::Layers;
 use crate::interfaces::is_name;
+use crate::text::{Form, Key, Parts, PortTextError};
 
 /// The lowest EtherType; what is less is a length (IEEE 802.3, clause 3.2.6).
 const LOWEST_ETHERTYPE: u16 = 0x0600;
@@ -26,16 +25,15 @@ pub struct EthernetConfig {
     pub ethertype: Option<u16>,
 }
 
-/// Why the text of a port was refused.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error(
-    "`{text}` is not an Ethernet port ({why}): write `eth:eth0`, and if only some frames are meant `,vlan=10` (1 to 4094) or \
-     `,ethertype=0x0800` (0x0600 to 0xFFFF)"
-)]
-pub struct ConfigError {
-    text: String,
-    why: String,
-}
+pub(crate) const FORM: Form = Form {
+    kind: "eth",
+    place: Some("the name of an interface (at most 15 bytes, as `ip link` shows it)"),
+    keys: &[
+        Key::value("vlan", "the number of a VLAN, from 1 to 4094"),
+        Key::value("ethertype", "an EtherType, from 0x0600 to 0xffff"),
+    ],
+    example: "eth:eth0,vlan=10,ethertype=0x0800",
+};
 
 impl EthernetConfig {
     /// Every frame of an interface.
@@ -52,40 +50,25 @@ impl EthernetConfig {
         self.vlan.is_none_or(|vlan| layers.vlan == Some(vlan))
             && self.ethertype.is_none_or(|ethertype| layers.ethertype == ethertype)
     }
-
-    fn read(text: &str) -> Result<Self, String> {
-        let rest = text.strip_prefix("eth:").ok_or("it does not begin with `eth:`")?;
-        let mut parts = rest.split(',');
-        let interface = parts.next().unwrap_or_default();
-        if !is_name(interface) {
-            return Err(format!("`{interface}` cannot be the name of an interface"));
-        }
-        let mut config = EthernetConfig::new(interface);
-        for part in parts {
-            let (key, value) = part.split_once('=').ok_or_else(|| format!("`{part}` has no `=`"))?;
-            let (field, range) = match key {
-                "vlan" => (&mut config.vlan, 1..=4094),
-                "ethertype" => (&mut config.ethertype, LOWEST_ETHERTYPE..=u16::MAX),
-                _ => return Err(format!("`{key}` is not known")),
-            };
-            let number = match value.strip_prefix("0x") {
-                Some(digits) if !digits.starts_with('+') => u16::from_str_radix(digits, 16).ok(),
-                _ => value.parse().ok(),
-            };
-            let number =
-                number.filter(|number| range.contains(number)).ok_or_else(|| format!("`{part}` is out of range"))?;
-            if field.replace(number).is_some() {
-                return Err(format!("`{key}` comes twice"));
-            }
-        }
-        Ok(config)
-    }
 }
 
 impl FromStr for EthernetConfig {
-    type Err = ConfigError;
-    fn from_str(text: &str) -> Result<Self, ConfigError> {
-        EthernetConfig::read(text).map_err(|why| ConfigError { text: text.to_owned(), why })
+    type Err = PortTextError;
+    fn from_str(text: &str) -> Result<Self, PortTextError> {
+        let parts = Parts::read(text, &FORM)?;
+        let interface = parts.place(|name| is_name(name).then(|| name.to_owned()))?;
+        let vlan = parts.value("vlan", |text| number(text).filter(|vlan| (1..=4094).contains(vlan)))?;
+        let ethertype = parts.value("ethertype", |text| number(text).filter(|number| *number >= LOWEST_ETHERTYPE))?;
+        Ok(EthernetConfig { interface, vlan, ethertype })
+    }
+}
+
+/// A number, also one in hexadecimal digits behind `0x`.
+fn number(text: &str) -> Option<u16> {
+    match text.strip_prefix("0x") {
+        // `from_str_radix` would take a sign.
+        Some(digits) if !digits.starts_with('+') => u16::from_str_radix(digits, 16).ok(),
+        _ => text.parse().ok(),
     }
 }
 
@@ -119,21 +102,22 @@ mod tests {
     #[test]
     fn what_is_wrong_is_named_with_the_right_form() {
         for (text, why) in [
-            ("eth0", "begin with `eth:`"),
-            ("eth:", "cannot be the name"),
-            ("eth:a-name-of-sixteen", "cannot be the name"),
-            ("eth:a b", "cannot be the name"),
-            ("eth:../x", "cannot be the name"),
-            ("eth:eth0,", "has no `=`"),
-            ("eth:eth0,vlan=0", "`vlan=0` is out of range"),
-            ("eth:eth0,vlan=4095", "out of range"),
-            ("eth:eth0,vlan=1,vlan=2", "comes twice"),
-            ("eth:eth0,ethertype=0x05ff", "out of range"),
-            ("eth:eth0,ethertype=0x+800", "out of range"),
-            ("eth:eth0,mtu=9000", "`mtu` is not known"),
+            ("eth0", "no kind of port (eth)"),
+            ("eth:", "does not say where: the name of an interface"),
+            ("eth:a-name-of-sixteen", "is not the name of an interface (at most 15 bytes"),
+            ("eth:a b", "is not the name"),
+            ("eth:../x", "is not the name"),
+            ("eth:eth0,", "`` is no key of `eth` (it has vlan=, ethertype=)"),
+            ("eth:eth0,vlan", "`vlan` has no value: it is the number of a VLAN, from 1 to 4094"),
+            ("eth:eth0,vlan=0", "`vlan=0` cannot be: it is the number of a VLAN, from 1 to 4094"),
+            ("eth:eth0,vlan=4095", "from 1 to 4094"),
+            ("eth:eth0,vlan=1,vlan=2", "`vlan` stands in it twice"),
+            ("eth:eth0,ethertype=0x05ff", "from 0x0600 to 0xffff"),
+            ("eth:eth0,ethertype=0x+800", "from 0x0600 to 0xffff"),
+            ("eth:eth0,mtu=9000", "`mtu` is no key"),
         ] {
             let message = text.parse::<EthernetConfig>().unwrap_err().to_string();
-            assert!(message.contains(why) && message.contains("write `eth:eth0`"), "{text}: {message}");
+            assert!(message.contains(why) && message.contains("write it as in `eth:eth0,"), "{text}: {message}");
         }
     }
 

@@ -4,9 +4,8 @@ use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
-use thiserror::Error;
-
 use crate::interfaces::is_name;
+use crate::text::{self, Form, Key, Parts, PortTextError};
 
 /// What the frames of the interface are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -35,16 +34,17 @@ pub struct TapConfig {
     pub address: Option<(IpAddr, u8)>,
 }
 
-/// Why the text of a port was refused.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error(
-    "`{text}` is not a TAP or TUN port ({why}): write `tap:NAME` for Ethernet frames or `tun:NAME` for IP packets, and if wanted \
-     `,mtu=9000` (68 to 65521) or `,address=10.0.0.1/24`"
-)]
-pub struct ConfigError {
-    text: String,
-    why: String,
-}
+const NAME: Option<&str> = Some("the name of an interface, at most 15 bytes");
+
+const KEYS: &[Key] = &[
+    Key::value("mtu", "the longest packet, from 68 to 65521 bytes"),
+    Key::value("address", "an IP address with the length of its prefix, such as 10.0.0.1/24"),
+];
+
+pub(crate) const TAP_FORM: Form = Form { kind: "tap", place: NAME, keys: KEYS, example: "tap:sat0,mtu=9000" };
+
+pub(crate) const TUN_FORM: Form =
+    Form { kind: "tun", place: NAME, keys: KEYS, example: "tun:sat0,address=10.0.0.1/24" };
 
 /// The longest MTU whose frames, with their Ethernet header, are not longer than the emulator's longest, 65,535 bytes.
 const LONGEST_MTU: u16 = 65_521;
@@ -56,39 +56,6 @@ impl TapConfig {
     pub fn new(kind: TapKind, name: impl Into<String>) -> Self {
         TapConfig { kind, name: name.into(), mtu: None, address: None }
     }
-
-    fn read(text: &str) -> Result<Self, String> {
-        let (kind, rest) = match text.split_once(':') {
-            Some(("tap", rest)) => (TapKind::Ethernet, rest),
-            Some(("tun", rest)) => (TapKind::Internet, rest),
-            _ => return Err("it does not begin with `tap:` or `tun:`".to_owned()),
-        };
-        let mut parts = rest.split(',');
-        let name = parts.next().unwrap_or_default();
-        if !is_name(name) {
-            return Err(format!("`{name}` cannot be the name of an interface"));
-        }
-        let mut config = TapConfig::new(kind, name);
-        for part in parts {
-            let (key, value) = part.split_once('=').ok_or_else(|| format!("`{part}` has no `=`"))?;
-            let is_second = match key {
-                "mtu" => {
-                    let mtu = value.parse().ok().filter(|mtu| (SHORTEST_MTU..=LONGEST_MTU).contains(mtu));
-                    config.mtu.replace(mtu.ok_or_else(|| format!("`{part}` is out of range"))?).is_some()
-                }
-                "address" => {
-                    let address =
-                        read_address(value).ok_or_else(|| format!("`{value}` is no address with a prefix"))?;
-                    config.address.replace(address).is_some()
-                }
-                _ => return Err(format!("`{key}` is not known")),
-            };
-            if is_second {
-                return Err(format!("`{key}` comes twice"));
-            }
-        }
-        Ok(config)
-    }
 }
 
 fn read_address(text: &str) -> Option<(IpAddr, u8)> {
@@ -99,9 +66,18 @@ fn read_address(text: &str) -> Option<(IpAddr, u8)> {
 }
 
 impl FromStr for TapConfig {
-    type Err = ConfigError;
-    fn from_str(text: &str) -> Result<Self, ConfigError> {
-        TapConfig::read(text).map_err(|why| ConfigError { text: text.to_owned(), why })
+    type Err = PortTextError;
+    fn from_str(text: &str) -> Result<Self, PortTextError> {
+        let (kind, form) = match text::kind(text) {
+            Some("tun") => (TapKind::Internet, &TUN_FORM),
+            _ => (TapKind::Ethernet, &TAP_FORM),
+        };
+        let parts = Parts::read(text, form)?;
+        let name = parts.place(|name| is_name(name).then(|| name.to_owned()))?;
+        let mtus = SHORTEST_MTU..=LONGEST_MTU;
+        let mtu = parts.value("mtu", |text| text.parse().ok().filter(|mtu| mtus.contains(mtu)))?;
+        let address = parts.value("address", read_address)?;
+        Ok(TapConfig { kind, name, mtu, address })
     }
 }
 
@@ -142,22 +118,23 @@ mod tests {
     #[test]
     fn what_is_wrong_is_named_with_the_right_form() {
         for (text, why) in [
-            ("sat0", "begin with `tap:`"),
-            ("eth:sat0", "begin with `tap:`"),
-            ("tap:", "cannot be the name"),
-            ("tun:a-name-of-sixteen", "cannot be the name"),
-            ("tap:x%d", "cannot be the name"),
-            ("tap:x,mtu=67", "out of range"),
-            ("tap:x,mtu=65522", "out of range"),
-            ("tap:x,mtu=1500,mtu=1500", "comes twice"),
-            ("tap:x,address=10.0.0.1", "no address with a prefix"),
-            ("tap:x,address=10.0.0.1/33", "no address with a prefix"),
-            ("tap:x,address=moon/8", "no address with a prefix"),
-            ("tap:x,vlan=3", "`vlan` is not known"),
-            ("tap:x,persist", "has no `=`"),
+            ("sat0", "no kind of port (tap)"),
+            ("eth:sat0", "no kind of port (tap)"),
+            ("tap:", "does not say where: the name of an interface"),
+            ("tun:a-name-of-sixteen", "is not the name of an interface, at most 15 bytes"),
+            ("tap:x%d", "is not the name"),
+            ("tap:x,mtu=67", "from 68 to 65521 bytes"),
+            ("tun:x,mtu=65522", "from 68 to 65521 bytes"),
+            ("tap:x,mtu=1500,mtu=1500", "`mtu` stands in it twice"),
+            ("tap:x,address=10.0.0.1", "an IP address with the length of its prefix, such as"),
+            ("tap:x,address=10.0.0.1/33", "an IP address"),
+            ("tun:x,address=moon/8", "an IP address"),
+            ("tap:x,vlan=3", "`vlan` is no key of `tap` (it has mtu=, address=)"),
+            ("tap:x,persist", "`persist` is no key"),
         ] {
+            let right = if text.starts_with("tun") { "as in `tun:sat0,address=" } else { "as in `tap:sat0,mtu=" };
             let message = text.parse::<TapConfig>().unwrap_err().to_string();
-            assert!(message.contains(why) && message.contains("write `tap:NAME`"), "{text}: {message}");
+            assert!(message.contains(why) && message.contains(right), "{text}: {message}");
         }
     }
 }
