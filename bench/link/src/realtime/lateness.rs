@@ -5,13 +5,19 @@ use farlink_record::results::Timing;
 use farlink_units::Duration;
 use hdrhistogram::Histogram;
 
+/// The longest lateness that is told apart from longer ones: an hour.
+const LONGEST_NS: u64 = 3_600_000_000_000;
+
 /// Gathers how late things happened.
 #[derive(Clone, Debug)]
 pub struct LatenessMeter(Histogram<u64>);
 
 impl Default for LatenessMeter {
     fn default() -> Self {
-        LatenessMeter(Histogram::new(3).expect("three significant digits are within the histogram's range"))
+        // With bounds: one that grows by itself takes nothing beyond what it has when it is told to saturate.
+        LatenessMeter(
+            Histogram::new_with_bounds(1, LONGEST_NS, 3).expect("the bounds are in order, and three digits fit"),
+        )
     }
 }
 
@@ -46,5 +52,25 @@ impl Causes {
         all.filter(|(_, (frames, _))| *frames > 0)
             .map(|(cause, (frames, max_ns))| LateCause { cause, frames, max_ns })
             .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lateness_is_read_as_it_was() {
+        let mut meter = LatenessMeter::default();
+        for us in 1..=1000 {
+            meter.record(Duration::from_nanos(us * 1000));
+        }
+        meter.record(Duration::from_nanos(-5));
+        meter.record(Duration::from_secs(90_000));
+        let Timing { p50_ns, p99_ns, max_ns, samples, .. } = meter.read();
+        let near = |read: u64, is: u64| read.abs_diff(is) <= is / 100;
+        assert!(near(p50_ns, 500_000) && near(p99_ns, 991_000), "{p50_ns} {p99_ns}");
+        assert!(near(max_ns, LONGEST_NS), "{max_ns}");
+        assert_eq!(samples, 1002);
     }
 }
