@@ -108,7 +108,7 @@ pub enum ScriptError {
         /// Which line, from 1.
         line: u64,
         /// What is wrong, and what would be right.
-        source: WordsError,
+        source: Box<WordsError>,
     },
     /// A channel that is not there.
     #[error("{}:{line}: there is no channel `{channel}` here: write one of `{}`, or leave it out for all", path.display(), known.join("`, `"))]

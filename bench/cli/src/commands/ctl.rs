@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use farlink_control::words::Order;
-use farlink_control::{Answer, Ask, Client, find};
+use farlink_control::{Answer, Ask, Client, channel_named, find};
+use farlink_record::ChannelId;
 use farlink_record::control::Control;
 use farlink_record::instrument::Snapshot;
 use farlink_units::{BitRate, Duration};
@@ -94,8 +95,9 @@ fn print_done(said: Option<&Control>, channel: Option<&str>, format: Format) {
 
 fn print_snapshot(mut snapshot: Snapshot, channel: Option<&str>, format: Format) -> Ending {
     if let Some(name) = channel {
-        let name = name.replace("->", "→");
-        snapshot.channels.retain(|channel| channel.name == name);
+        let names: Vec<String> = snapshot.channels.iter().map(|channel| channel.name.clone()).collect();
+        let wanted = channel_named(&names, name).map(|ChannelId(place)| names[usize::from(place)].clone());
+        snapshot.channels.retain(|channel| Some(&channel.name) == wanted.as_ref());
     }
     if format == Format::Json {
         match serde_json::to_string_pretty(&snapshot) {

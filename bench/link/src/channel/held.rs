@@ -53,6 +53,11 @@ impl HeldBack {
         self.frames.front().map(|held| held.until)
     }
 
+    /// When the last of them arrives at the latest.
+    pub(super) fn last_until(&self) -> Option<Instant> {
+        self.frames.iter().map(|held| held.until).max()
+    }
+
     /// When the last of them was due before it was held back.
     pub(super) fn last_due(&self) -> Option<Instant> {
         self.frames.back().map(|held| held.arrival.at)

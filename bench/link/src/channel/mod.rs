@@ -231,15 +231,16 @@ impl Channel {
         queued.chain([self.store.tally(), self.held.tally()]).sum()
     }
 
-    /// Whether a bit that leaves now is carried.
+    /// Whether the channel carries a bit that leaves at `now`.
     pub fn is_open(&self, now: Instant) -> bool {
-        self.config.contacts.hold(now, now)
+        self.config.contacts.open_at(now).is_some()
     }
 
     /// When the last frame that is under way arrives, as the rate is known; `None` if nothing is.
     pub fn last_due(&self) -> Option<Instant> {
         let queued = self.queue.iter().rev().find(|frame| frame.lost.is_none()).map(|frame| frame.due);
-        queued.or_else(|| self.store.last_due())
+        let in_order = queued.or_else(|| self.store.last_due());
+        in_order.into_iter().chain(self.held.last_until()).max()
     }
 
     /// How things are in it at `now`, between two ports or nodes that are called so. Lateness is for its owner to add.
@@ -283,8 +284,7 @@ impl Channel {
             return lost(LossCause::QueueFull, &mut emit);
         }
         // What waits for the transmitter will want room before it.
-        let waiting = (self.queue_bits / 8) as usize;
-        if let Err(cause) = self.store.room(waiting.saturating_add(content.len())) {
+        if let Err(cause) = self.store.room(self.waiting_bytes().saturating_add(content.len())) {
             emit(Event::FrameSent { channel, frame, bytes, start: now });
             return lost(cause, &mut emit);
         }
@@ -302,6 +302,11 @@ impl Channel {
         self.queue.push_back(queued);
     }
 
+    /// What waits for the transmitter, and will want room in the store.
+    fn waiting_bytes(&self) -> usize {
+        usize::try_from(self.queue_bits / 8).unwrap_or(usize::MAX)
+    }
+
     /// Lets faults strike a frame that would arrive as far as is known.
     #[cold]
     fn strike(&mut self, queued: &mut Queued, emit: &mut dyn FnMut(Event)) {
@@ -317,7 +322,8 @@ impl Channel {
             emit(Event::FrameCopied { channel, frame, bytes });
         }
         if mark.copies > 0
-            && let Err(cause) = self.store.room(queued.content.len() * (1 + mark.copies as usize))
+            && let Err(cause) =
+                self.store.room(self.waiting_bytes().saturating_add(queued.content.len() * (1 + mark.copies as usize)))
         {
             for _ in 0..std::mem::take(&mut mark.copies) {
                 emit(Event::FrameLost { channel, frame, bytes, cause });
