@@ -32,7 +32,7 @@ enum Command {
     Check(commands::check::CheckArguments),
     Schema(commands::schema::SchemaArguments),
     Node(Box<commands::node::NodeArguments>),
-    Emulate(commands::emulate::EmulateArguments),
+    Emulate(Box<commands::emulate::EmulateArguments>),
     Doctor(commands::doctor::DoctorArguments),
     Ctl(commands::ctl::CtlArguments),
     Bundle(commands::bundle::BundleArguments),

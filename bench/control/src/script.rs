@@ -269,8 +269,11 @@ fn step(
     if since_start.is_negative() {
         return Err(wrong(format!("`{at}` is before the start of the run")));
     }
-    let control =
-        words::parse(words).map_err(|source| ScriptError::Words { path: path.to_owned(), line: words_line, source })?;
+    let control = words::parse(words).map_err(|source| ScriptError::Words {
+        path: path.to_owned(),
+        line: words_line,
+        source: Box::new(source),
+    })?;
     Ok(Step { line, at: Instant::ZERO + since_start, channel, control })
 }
 

@@ -164,7 +164,7 @@ fn plan(arguments: &EmulateArguments, wanted: Vec<Wanted>, base: &Timebase) -> R
             };
             let forward = Some(channel(true));
             let return_ = link.has_return.then(|| channel(false));
-            let (a, b) = open_ports(link, base)?;
+            let [a, b] = open_ports(link, base)?;
             links.push(LinkPlan { a, b, forward, return_ });
         }
         let header = header(arguments, &links);
@@ -188,15 +188,15 @@ fn plan(arguments: &EmulateArguments, wanted: Vec<Wanted>, base: &Timebase) -> R
         physics(&scenario, &names).map_err(|error| error.to_string())?;
     tolerance = tolerance.or(told);
     for (link, physics) in wanted.iter().zip(physics) {
-        let (a, b) = open_ports(link, base)?;
+        let [a, b] = open_ports(link, base)?;
         links.push(LinkPlan { a, b, forward: Some(physics.forward), return_: Some(physics.return_) });
     }
     Ok(Plan { links, header, epoch_unix_nanos, tolerance })
 }
 
-fn open_ports(link: &Wanted, base: &Timebase) -> Result<(Box<dyn Port>, Box<dyn Port>), String> {
+fn open_ports(link: &Wanted, base: &Timebase) -> Result<[Box<dyn Port>; 2], String> {
     let open = |config: &PortConfig| config.open(base).map_err(|error| error.to_string());
-    Ok((open(&link.a)?, open(&link.b)?))
+    Ok([open(&link.a)?, open(&link.b)?])
 }
 
 fn conclude(arguments: &EmulateArguments, judged: &Judged<'_>, folder: Option<&RunFolder>) -> Ending {
