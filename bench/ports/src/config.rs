@@ -96,7 +96,12 @@ fn no_kind(text: &str) -> PortTextError {
     PortTextError { text: text.to_owned(), problem: Problem::Kind { kinds }, example: FORMS[0].example }
 }
 
-/// How a port of each kind is written: an example for each, for help texts.
+/// How a port of each kind is written, for help texts.
+pub fn forms() -> impl Iterator<Item = &'static Form> {
+    FORMS.iter().copied()
+}
+
+/// How a port of each kind is written: an example for each.
 pub fn examples() -> impl Iterator<Item = &'static str> {
     FORMS.iter().map(|form| form.example)
 }

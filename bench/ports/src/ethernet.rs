@@ -160,7 +160,7 @@ impl EthernetPort {
 
     fn set_down(&mut self, why: &str) {
         if self.carries {
-            self.tell(Notice::Down { detail: format!("{} {why}", self.config.interface) });
+            self.tell(Notice::Down { detail: format!("{} {why}", self.config.interface), lost_frames: 0 });
         }
         self.carries = false;
         self.retry_at = None;

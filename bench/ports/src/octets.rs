@@ -146,9 +146,9 @@ async fn serve<O: Opener>(opener: &mut O, first: Result<(O::Line, String), O::Er
                 shared.up(detail);
                 match carrier.carry(&mut line).await {
                     Carried::Stopped { unwritten } => return opener.close(line, unwritten),
-                    Carried::Lost { detail } => {
+                    Carried::Lost { detail, cut } => {
                         opener.close(line, true);
-                        shared.down(detail);
+                        shared.down(detail, cut);
                     }
                 }
             }
@@ -157,7 +157,7 @@ async fn serve<O: Opener>(opener: &mut O, first: Result<(O::Line, String), O::Er
                 let detail = error.to_string();
                 if detail != told && !(was_up && O::is_absence(&error)) {
                     told.clone_from(&detail);
-                    shared.down(detail);
+                    shared.down(detail, 0);
                 }
             }
         }

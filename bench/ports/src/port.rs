@@ -30,6 +30,8 @@ pub enum Notice {
     Down {
         /// Why, in words.
         detail: String,
+        /// How many frames that it had taken are known to be lost with that.
+        lost_frames: u64,
     },
     /// The other side has closed its end of a connection: nothing more comes over it, but it may still take what is sent. Told
     /// once for each connection by a port that [hangs up](Port::hangs_up), before its [`Notice::Down`]; see [`Port::hang_up`].

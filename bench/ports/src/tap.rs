@@ -143,7 +143,7 @@ impl TapPort {
 
     fn set_down(&mut self, why: &str) {
         if self.carries {
-            self.notices.push_back(Notice::Down { detail: format!("{} {why}", self.config.name) });
+            self.notices.push_back(Notice::Down { detail: format!("{} {why}", self.config.name), lost_frames: 0 });
         }
         self.carries = false;
         self.wants_room = false;

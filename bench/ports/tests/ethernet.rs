@@ -177,7 +177,7 @@ fn an_interface_that_is_removed_and_made_again_carries_again() {
     a.answers("10.77.0.2");
     run(&["ip", "link", "del", &a.end]);
     let told = cable.wait("down is told", |told| told[0].downs() == 1);
-    assert!(matches!(&told[0].notices[1], Notice::Down { detail } if detail.contains("is gone")), "{told:?}");
+    assert!(matches!(&told[0].notices[1], Notice::Down { detail, .. } if detail.contains("is gone")), "{told:?}");
     // What the other box says meanwhile is lost, and nothing else.
     assert!(!b.try_run(&["ping", "-n", "-c", "1", "-W", "1", "10.77.0.1"]).status.success());
     a.make_veth(1, 1500);

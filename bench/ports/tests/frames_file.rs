@@ -268,7 +268,7 @@ fn a_full_disk_is_told_and_nothing_that_was_taken_is_lost() {
         side.send(i.to_be_bytes().repeat(250));
     }
     until(&mut side, "it is full", |side| side.downs() == 1 && side.queue.is_empty());
-    let Some(Notice::Down { detail }) = side.notices.last() else { panic!("{:?}", side.notices) };
+    let Some(Notice::Down { detail, lost_frames: 0 }) = side.notices.last() else { panic!("{:?}", side.notices) };
     assert!(detail.contains("the disk is full") && detail.contains("are held until then"), "{detail}");
     assert!(side.undeliverable > 0);
     fs::remove_file(&ballast).unwrap();

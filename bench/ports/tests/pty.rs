@@ -87,7 +87,7 @@ fn it_is_up_while_somebody_has_it_open_and_keeps_nothing_for_the_next() {
     let (_folder, path, _) = ends();
     let mut port = make(&path, Framing::Slip, base);
     let notices = port.notices_until("word that nobody is there", is_down);
-    let Notice::Down { detail } = &notices[0] else { panic!("{notices:?}") };
+    let Notice::Down { detail, lost_frames: 0 } = &notices[0] else { panic!("{notices:?}") };
     assert!(detail.contains("nobody has") && detail.contains(path.to_str().unwrap()), "{detail}");
 
     for round in 0..4 {
@@ -137,6 +137,8 @@ fn a_program_that_does_not_read_makes_it_busy_and_going_away_ends_that() {
     drop(program);
     let notices = port.notices_until("the program to be gone", is_down);
     assert!(format!("{notices:?}").contains("are lost"), "{notices:?}");
+    let Some(Notice::Down { lost_frames, .. }) = notices.last() else { panic!("{notices:?}") };
+    assert!((1..=taken as u64).contains(lost_frames), "{lost_frames} of {taken}");
     assert_eq!(port.port.send(&[frame(0, 10)]).stopped, Some(Stopped::Down));
 
     let mut program = raw(&path);

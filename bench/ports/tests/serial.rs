@@ -88,7 +88,7 @@ fn a_line_that_is_unplugged_is_down_and_comes_back() {
         socat.unplug();
         for owner in [&mut a, &mut b] {
             let notices = owner.notices_until("the line to be down", is_down);
-            let Some(Notice::Down { detail }) = notices.last() else { panic!("{notices:?}") };
+            let Some(Notice::Down { detail, lost_frames: 0 }) = notices.last() else { panic!("{notices:?}") };
             assert!(detail.contains("hung up"), "{detail}");
             assert_eq!(owner.port.send(&[frame(0, 10)]), Sent { taken: 0, stopped: Some(Stopped::Down) });
         }

@@ -266,6 +266,21 @@ fn a_slow_reader_makes_the_port_busy_and_loses_nothing() {
 }
 
 #[test]
+fn frames_that_a_peer_leaves_unread_are_counted() {
+    for keys in ["", ",framing=stcp"] {
+        let (mut side, peer) = pair(keys, false);
+        (0..600).for_each(|i| side.send(octets(60_000, i)));
+        until(&mut side, "it is busy", |side| side.busy > 3);
+        let taken = 600 - side.queue.len() as u64;
+        reset(peer);
+        until(&mut side, "the reset is told", |side| side.downs() == 1);
+        let Some(Notice::Down { lost_frames, .. }) = side.notices.last() else { panic!("{:?}", side.notices) };
+        // What the kernel had taken is not known to be lost.
+        assert!((1..=taken).contains(lost_frames), "{lost_frames} of {taken}");
+    }
+}
+
+#[test]
 fn a_flood_does_not_stop_the_other_direction() {
     const FLOOD: usize = 32 << 20;
     let (mut side, mut peer) = pair("", false);

@@ -350,6 +350,9 @@ pub enum PortNotice {
     Down {
         /// Why, in words.
         detail: String,
+        /// How many frames that it had taken are known to be lost with that.
+        #[serde(default)]
+        lost_frames: u64,
     },
     /// The other side has closed its end of a connection.
     Ended {
@@ -385,7 +388,7 @@ impl fmt::Display for PortNotice {
         match self {
             PortNotice::Up { detail } if detail.is_empty() => f.write_str("up"),
             PortNotice::Up { detail } => write!(f, "up: {detail}"),
-            PortNotice::Down { detail } => write!(f, "down: {detail}"),
+            PortNotice::Down { detail, .. } => write!(f, "down: {detail}"),
             PortNotice::Ended { detail } => write!(f, "ended: {detail}"),
             PortNotice::Remark { detail } => f.write_str(detail),
             PortNotice::Unreadable { detail, bytes } => write!(f, "left out {bytes} bytes: {detail}"),

@@ -174,6 +174,9 @@ pub struct PortState {
     pub unreadable: u64,
     /// How many frames the system dropped before they were taken.
     pub overrun_frames: u64,
+    /// How many frames that it had taken are known to be lost because it went down.
+    #[serde(default)]
+    pub lost_frames: u64,
     /// How many frames it did not carry.
     pub refused: u64,
     /// Why it is of no use any more, if so.

@@ -232,7 +232,9 @@ impl Driver {
                 slot.state.up = false;
                 let now = self.clock.now();
                 let told = &mut self.told;
-                slot.tell(PortNotice::Down { detail: error.to_string() }, |event| told.tell(now, event));
+                slot.tell(PortNotice::Down { detail: error.to_string(), lost_frames: 0 }, |event| {
+                    told.tell(now, event)
+                });
             }
             match slot.feeds {
                 Some(direction) => {
@@ -257,7 +259,7 @@ impl Driver {
         while let Some(notice) = slot.port.poll_notice() {
             let notice = match notice {
                 Notice::Up { detail } => PortNotice::Up { detail },
-                Notice::Down { detail } => PortNotice::Down { detail },
+                Notice::Down { detail, lost_frames } => PortNotice::Down { detail, lost_frames },
                 Notice::Ended { detail } => {
                     ends += 1;
                     PortNotice::Ended { detail }
@@ -268,8 +270,9 @@ impl Driver {
             };
             match &notice {
                 PortNotice::Up { .. } => slot.state.up = true,
-                PortNotice::Down { .. } => {
+                PortNotice::Down { lost_frames, .. } => {
                     slot.state.up = false;
+                    slot.state.lost_frames += lost_frames;
                     slot.state.downs += 1;
                 }
                 PortNotice::Unreadable { .. } => slot.state.unreadable += 1,

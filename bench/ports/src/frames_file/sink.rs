@@ -87,7 +87,7 @@ impl Sink {
                 if !std::mem::replace(&mut self.failed, true) {
                     let error = FileError::writing(&self.path, error);
                     let detail = format!("{error}; {} frames are held until then", self.held);
-                    notices.push_back(Notice::Down { detail });
+                    notices.push_back(Notice::Down { detail, lost_frames: 0 });
                 }
             }
         }

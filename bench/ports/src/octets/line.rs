@@ -44,6 +44,8 @@ pub(super) enum Carried {
     Lost {
         /// Why, in words.
         detail: String,
+        /// How many frames were being written.
+        cut: usize,
     },
 }
 
@@ -132,7 +134,7 @@ impl Carrier {
                 let write = self.write(line, context, &mut outgoing, retry.as_mut());
                 match (read, write) {
                     (Poll::Ready(Err(error)), _) | (_, Poll::Ready(Err(error))) => {
-                        return Poll::Ready(Carried::Lost { detail: lost(&error) });
+                        return Poll::Ready(Carried::Lost { detail: lost(&error), cut: 0 });
                     }
                     (Poll::Pending, Poll::Pending) => return Poll::Pending,
                     _ => {}
@@ -144,9 +146,9 @@ impl Carrier {
         decoder.end(&mut |decoded| found.push(decoded));
         shared.deliver(self.base.now(), &mut found);
         match end {
-            Carried::Lost { detail } if !outgoing.ends.is_empty() => {
+            Carried::Lost { detail, .. } if !outgoing.ends.is_empty() => {
                 let cut = outgoing.ends.len();
-                Carried::Lost { detail: format!("{detail}; {cut} frames that were being written are lost") }
+                Carried::Lost { detail: format!("{detail}; {cut} frames that were being written are lost"), cut }
             }
             end => end,
         }

@@ -168,8 +168,9 @@ impl Shared {
         self.signal(&mut state);
     }
 
-    /// Does not carry any more, or still not. Frames that wait to be written are lost with the line; how many is told.
-    pub(super) fn down(&self, mut detail: String) {
+    /// Does not carry any more, or still not. Frames that wait to be written are lost with the line, besides those that were cut
+    /// off while they were written; how many is told.
+    pub(super) fn down(&self, mut detail: String, cut: usize) {
         let mut state = self.state();
         state.up = false;
         state.outgoing_bytes = 0;
@@ -178,7 +179,7 @@ impl Shared {
         if lost > 0 {
             detail = format!("{detail}; {lost} frames that waited to be written are lost");
         }
-        tell(&mut state.notices, Notice::Down { detail });
+        tell(&mut state.notices, Notice::Down { detail, lost_frames: (cut + lost) as u64 });
         self.signal(&mut state);
     }
 
@@ -234,8 +235,9 @@ impl Shared {
     }
 }
 
-/// Keeps a notice. Where there are too many, what was left out is added up, and of going up and down only the last is kept.
-fn tell(notices: &mut VecDeque<Notice>, notice: Notice) {
+/// Keeps a notice. Where there are too many, what was left out and what was lost is added up, and of going up and down only the
+/// last is kept.
+fn tell(notices: &mut VecDeque<Notice>, mut notice: Notice) {
     if notices.len() >= NOTICES {
         let same =
             |known: &Notice| matches!(known, Notice::Unreadable { .. }) == matches!(notice, Notice::Unreadable { .. });
@@ -246,9 +248,22 @@ fn tell(notices: &mut VecDeque<Notice>, notice: Notice) {
             }
             return;
         }
-        notices.remove(last.unwrap_or(notices.len() - 1));
+        let removed = notices.remove(last.unwrap_or(notices.len() - 1));
+        if let Some(Notice::Down { detail, lost_frames: lost @ 1.. }) = removed {
+            let also_down = std::iter::once(&mut notice).chain(notices.iter_mut().rev());
+            match also_down.filter_map(lost_frames).next() {
+                Some(count) => *count += lost,
+                // One more than there should be; the next has this one to be added to.
+                None => notices.push_back(Notice::Down { detail, lost_frames: lost }),
+            }
+        }
     }
     notices.push_back(notice);
+}
+
+/// Where a notice of going down counts what was lost.
+fn lost_frames(notice: &mut Notice) -> Option<&mut u64> {
+    if let Notice::Down { lost_frames, .. } = notice { Some(lost_frames) } else { None }
 }
 
 #[cfg(test)]
@@ -265,7 +280,7 @@ mod tests {
         for number in 0..10_000 {
             tell(&mut notices, unreadable(3));
             if number % 10 == 0 {
-                tell(&mut notices, Notice::Down { detail: number.to_string() });
+                tell(&mut notices, Notice::Down { detail: number.to_string(), lost_frames: 2 });
                 tell(&mut notices, Notice::Up { detail: number.to_string() });
             }
         }
@@ -273,15 +288,27 @@ mod tests {
         let bytes: u64 =
             notices.iter().map(|n| if let Notice::Unreadable { bytes, .. } = n { *bytes } else { 0 }).sum();
         assert_eq!(bytes, 30_000);
+        let lost: u64 = notices.iter_mut().filter_map(lost_frames).map(|lost| *lost).sum();
+        assert_eq!(lost, 2000);
         let last = notices.iter().rfind(|n| !matches!(n, Notice::Unreadable { .. }));
         assert_eq!(last, Some(&Notice::Up { detail: "9990".to_owned() }));
 
         let mut flapping = VecDeque::new();
         for number in 0..1000 {
-            tell(&mut flapping, Notice::Down { detail: number.to_string() });
+            tell(&mut flapping, Notice::Down { detail: number.to_string(), lost_frames: 1 });
         }
         assert_eq!(flapping.len(), NOTICES);
         tell(&mut flapping, unreadable(1));
         assert_eq!(flapping.back(), Some(&unreadable(1)));
+
+        // The only word of a loss stays, whatever there is too much of.
+        let mut noisy: VecDeque<Notice> = (1..NOTICES).map(|_| unreadable(1)).collect();
+        for number in 0..1000 {
+            tell(&mut noisy, Notice::Down { detail: number.to_string(), lost_frames: 3 });
+            tell(&mut noisy, Notice::Up { detail: number.to_string() });
+        }
+        assert!(noisy.len() <= NOTICES + 1, "{}", noisy.len());
+        assert_eq!(noisy.back(), Some(&Notice::Up { detail: "999".to_owned() }));
+        assert_eq!(noisy.iter_mut().filter_map(lost_frames).map(|lost| *lost).sum::<u64>(), 3000);
     }
 }

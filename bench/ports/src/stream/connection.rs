@@ -32,6 +32,9 @@ pub(super) struct Connection {
     framing: StreamFraming,
     deframer: Deframer,
     out: BytesMut,
+    /// How many octets have been written, and behind how many each frame that has not been written whole ends.
+    written: u64,
+    ends: VecDeque<u64>,
     /// The peer sends no more.
     pub(super) ended: bool,
     /// The far side has hung up.
@@ -64,6 +67,8 @@ impl Connection {
             framing,
             deframer: Deframer::new(framing),
             out: BytesMut::new(),
+            written: 0,
+            ends: VecDeque::new(),
             ended: false,
             hung_up: false,
             closing: None,
@@ -142,6 +147,7 @@ impl Connection {
                     }
                     if self.out.len() + length <= OUTPUT && self.broken.is_none() && self.lost.is_none() {
                         framing::emit(self.framing, frame, &mut self.out);
+                        self.ends.push_back(self.written + self.out.len() as u64);
                         continue;
                     }
                     Stopped::Busy
@@ -160,6 +166,10 @@ impl Connection {
             match self.stream.write(&self.out) {
                 Ok(written) => {
                     self.out.advance(written);
+                    self.written += written as u64;
+                    while self.ends.front().is_some_and(|end| *end <= self.written) {
+                        self.ends.pop_front();
+                    }
                     self.moved(now);
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
@@ -181,6 +191,11 @@ impl Connection {
             0 => String::new(),
             octets => format!("; {octets} octets that waited to go out are lost"),
         }
+    }
+
+    /// How many frames have been taken and not written whole.
+    pub(super) fn frames_left(&self) -> u64 {
+        self.ends.len() as u64
     }
 
     /// Closes our side behind what waits.

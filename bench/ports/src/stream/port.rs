@@ -109,8 +109,8 @@ impl StreamPort {
         matches!(self.config.framing, StreamFraming::Raw { .. })
     }
 
-    fn down(&mut self, detail: String) {
-        self.notices.push_back(Notice::Down { detail });
+    fn down(&mut self, detail: String, lost_frames: u64) {
+        self.notices.push_back(Notice::Down { detail, lost_frames });
     }
 
     /// Begins an attempt to connect.
@@ -157,7 +157,7 @@ impl StreamPort {
         let seconds = CONNECT_PATIENCE.as_millis() as u64 / 1000;
         let reason = ConnectError::new(self.config.address, error, seconds).to_string();
         if reason != self.told {
-            self.down(format!("{reason} (it is tried again)"));
+            self.down(format!("{reason} (it is tried again)"), 0);
             self.told = reason;
         }
         self.retry(now);
@@ -251,7 +251,7 @@ impl StreamPort {
                 self.unanswered += 1;
             }
         }
-        self.down(detail);
+        self.down(detail, connection.frames_left());
         if self.config.role == StreamRole::Connect {
             let answered = connection.hung_up;
             // The peer's own sockets must be closed before it is called again.

@@ -95,7 +95,7 @@ impl UdpLinkPort {
         let nobody = "no node has sent a frame yet, so there is nowhere to send to; `to=` would say where";
         let notices = match config.to {
             Some(_) => Vec::new(),
-            None => vec![Notice::Down { detail: nobody.to_owned() }],
+            None => vec![Notice::Down { detail: nobody.to_owned(), lost_frames: 0 }],
         };
         let frames = Vec::new();
         Ok(UdpLinkPort { config, port, frames, notices, dropped: 0, next_check, full: false, last_sender: None })

@@ -13,13 +13,7 @@ use farlink_units::{BitRate, Duration, Ratio, Size};
 
 use crate::commands::Format;
 
-/// Couple real nodes with the link they will have in flight, in real time.
-///
-/// What comes in at one port of a link leaves by the other after the queue, the serialisation at the rate and the light time,
-/// counted from the arrival of its last bit. Where a quantity may differ between the two directions, write both with a comma:
-/// forward,return.
-#[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  \
+const EXAMPLES: &str = "Examples:\n  \
     Four light-seconds, 128:1, errors both ways, between two programs that speak UDP:\n  \
     farlink emulate udp:5001,to=127.0.0.1:5004 udp:5003,to=127.0.0.1:5002 \\\n    \
     --delay 4s --rate 256kbit/s,2kbit/s --ber 1e-6\n  \
@@ -28,7 +22,25 @@ use crate::commands::Format;
     --link 'udp:6001,to=127.0.0.1:6004 <> udp:6003,to=127.0.0.1:6002' --delay 1s\n  \
     A link of a scenario, from two hours after its epoch:\n  \
     farlink emulate --scenario fixtures/scenarios/mars-relay.yaml --from 2h \\\n    \
-    --link 'deep-space = udp:5001,to=127.0.0.1:5004 <> udp:5003,to=127.0.0.1:5002'")]
+    --link 'deep-space = udp:5001,to=127.0.0.1:5004 <> udp:5003,to=127.0.0.1:5002'";
+
+/// The examples, and how a port of each kind is written.
+fn long_help() -> String {
+    let mut help = format!("{EXAMPLES}\n\nPorts, an example and the keys of each kind:");
+    for form in farlink_ports::config::forms() {
+        let keys: Vec<String> = form.keys.iter().map(ToString::to_string).collect();
+        help += &format!("\n  {:<46} {}", form.example, keys.join(" "));
+    }
+    help
+}
+
+/// Couple real nodes with the link they will have in flight, in real time.
+///
+/// What comes in at one port of a link leaves by the other after the queue, the serialisation at the rate and the light time,
+/// counted from the arrival of its last bit. Where a quantity may differ between the two directions, write both with a comma:
+/// forward,return.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES, after_long_help = long_help())]
 pub struct EmulateArguments {
     /// The ports of the two ends of the link: KIND:PLACE[,KEY=VALUE]…
     #[arg(value_name = "PORT", num_args = 0..=2)]

@@ -104,6 +104,7 @@ fn port_line(port: &PortState) -> Option<String> {
     tell(port.downs, "times down");
     tell(port.unreadable, "times unreadable");
     tell(port.overrun_frames, "frames dropped by the system");
+    tell(port.lost_frames, "frames lost as it went down");
     tell(port.refused, "frames refused");
     (!parts.is_empty()).then(|| format!("{}: {}", port.name, parts.join(", ")))
 }
