@@ -153,7 +153,7 @@ fn facts() -> Facts {
     Facts {
         name: "emulate".to_owned(),
         until: Some(at(60.0)),
-        tolerated_p99: Some(Duration::from_micros(200)),
+        tolerated_p99: Some(Duration::from_nanos(200_000)),
         tolerated_max: None,
     }
 }

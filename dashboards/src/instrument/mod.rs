@@ -52,7 +52,7 @@ pub const HELP: [(&str, &str); 12] = [
     ("b", "bit error ratio: 1e-5"),
     ("d", "one-way light time: 4s"),
     ("c", "contact: open, closed or planned"),
-    ("f", "fault: drop 2 report --skip 1 --each-session"),
+    ("f", "fault: drop 2 report, damage 3 --bits 8, …"),
     (":", "any order, as `farlink ctl` takes it"),
     ("x", "restore all that was done by hand"),
     ("space", "pause, resume; always for all channels"),

@@ -1,4 +1,4 @@
-//! The table of channels: a line each, and a second one for what is not as usual.
+//! The table of channels: a line each, and further ones for what is not as usual.
 
 use farlink_record::LossCause;
 use farlink_record::instrument::ChannelState;
@@ -108,10 +108,10 @@ pub fn rows(view: &InstrumentView, width: usize) -> Vec<Row> {
             spans.push(Span::styled(format!(" {:>width$}", words::fit(&text, *width)), style));
         }
         rows.push(Row { place, line: Line::from(spans) });
-        if let Some((text, style)) = remarks(channel) {
+        rows.extend(remarks(channel).into_iter().map(|(text, style)| {
             let text = words::fit(&format!("   {text}"), width);
-            rows.push(Row { place, line: Line::styled(text, style) });
-        }
+            Row { place, line: Line::styled(text, style) }
+        }));
     }
     rows
 }
@@ -149,44 +149,49 @@ fn short(rate: BitRate) -> String {
     }
 }
 
-/// What is not as usual: counts that do not add up, what is by hand, faults, losses by cause, copies, damage.
-fn remarks(channel: &ChannelState) -> Option<(String, Style)> {
-    let mut parts = Vec::new();
-    let mut style = DIM;
+/// What is not as usual, a line for each kind: counts that do not add up; what is by hand, and faults; what was lost by cause,
+/// damaged, copied.
+fn remarks(channel: &ChannelState) -> Vec<(String, Style)> {
+    let mut lines = Vec::new();
+    if !channel.balanced {
+        lines.push(("THE COUNTS DO NOT ADD UP: a defect of the emulator".to_owned(), BAD));
+    }
+    let mut ordered = Vec::new();
     if !channel.by_hand.is_empty() {
         let what: Vec<&str> = channel.by_hand.iter().map(|what| what.as_str()).collect();
-        parts.push(format!("by hand: {}", what.join(", ")));
-        style = WARNING;
+        ordered.push(format!("by hand: {}", what.join(", ")));
     }
     if let Some(first) = channel.faults.first() {
         let more = match channel.faults.len() - 1 {
             0 => String::new(),
-            more => format!(" and {more} more"),
+            more => format!("{more} more and "),
         };
-        parts.push(format!("waiting: {first}{more}"));
-        style = WARNING;
+        ordered.push(format!("waiting: {more}{first}"));
     }
-    let lost = |cause| channel.counters.lost.get(&cause).map_or(0, |tally| tally.frames);
+    if !ordered.is_empty() {
+        lines.push((ordered.join(" · "), WARNING));
+    }
+    let counters = &channel.counters;
+    let lost = |cause| counters.lost.get(&cause).map_or(0, |tally| tally.frames);
     let causes: Vec<String> = LossCause::ALL
         .into_iter()
         .filter(|cause| lost(*cause) > 0)
         .map(|cause| format!("{} {}", words::count(lost(cause)), cause.as_str()))
         .collect();
+    let mut came_to = Vec::new();
     if !causes.is_empty() {
-        parts.push(format!("lost: {}", causes.join(", ")));
+        came_to.push(format!("lost: {}", causes.join(", ")));
     }
-    let counters = &channel.counters;
     if counters.delivered_damaged.frames > 0 {
-        parts.push(format!("{} delivered damaged", words::count(counters.delivered_damaged.frames)));
+        came_to.push(format!("{} delivered damaged", words::count(counters.delivered_damaged.frames)));
     }
     if counters.copied.frames > 0 {
-        parts.push(format!("{} copies made", words::count(counters.copied.frames)));
+        came_to.push(format!("{} copies made", words::count(counters.copied.frames)));
     }
-    if !channel.balanced {
-        parts.insert(0, "THE COUNTS DO NOT ADD UP: a defect of the emulator".to_owned());
-        style = BAD;
+    if !came_to.is_empty() {
+        lines.push((came_to.join(" · "), DIM));
     }
-    (!parts.is_empty()).then(|| (parts.join(" · "), style))
+    lines
 }
 
 /// Draws a heading and the lines, those of the chosen channel among them.

@@ -29,14 +29,15 @@ pub fn draw(frame: &mut Frame, area: Rect, view: &InstrumentView) {
     let name_width = longest.clamp("Lateness".len(), NAME).min(usize::from(area.width) / 5);
 
     let over: String = ["p50", "p99", "p99.9", "max"].map(|name| format!(" {name:>COLUMN$}")).concat();
+    let left = usize::from(area.width).saturating_sub(1 + name_width + over.chars().count());
     let mut heading = vec![
         Span::styled(format!(" {:<name_width$}", "Lateness"), HEADING),
         Span::styled(over, DIM),
-        Span::styled(format!("  {}", tolerated(view.facts())), DIM),
+        Span::styled(words::fit(&format!("  {}", tolerated(view.facts())), left), DIM),
     ];
     let late = channels.iter().filter(|channel| is_late(view.facts(), channel)).count();
     if late > 0 {
-        heading[2] = Span::styled(format!("  {late} TOO LATE {}", tolerated(view.facts())), BAD);
+        heading[2] = Span::styled(words::fit(&format!("  {late} TOO LATE {}", tolerated(view.facts())), left), BAD);
     }
     let mut lines = vec![Line::from(heading)];
     lines.extend(channels[shown].iter().map(|channel| row(view.facts(), channel, name_width, usize::from(area.width))));

@@ -12,6 +12,9 @@ use crate::instrument::InstrumentView;
 use crate::screen::style::{BAD, BOLD, HEADING, OPEN, PLAIN, WARNING};
 use crate::screen::words;
 
+/// The most lines of warnings.
+const ALERTS: usize = 3;
+
 /// Draws the title line.
 pub fn draw(frame: &mut Frame, area: Rect, view: &InstrumentView) {
     let snapshot = view.model().snapshot();
@@ -49,6 +52,11 @@ pub fn alerts(view: &InstrumentView) -> Vec<Line<'static>> {
         alerts.push(format!("the recording lacks {lacks} events: its disk could not follow"));
     }
     alerts.extend(snapshot.refused.iter().map(|refused| format!("script: {refused}")));
+    if alerts.len() > ALERTS {
+        let more = alerts.len() - ALERTS + 1;
+        alerts.truncate(ALERTS - 1);
+        alerts.push(format!("and {more} more warnings: `farlink ctl snapshot` tells all"));
+    }
     alerts.into_iter().map(|alert| Line::styled(format!(" ! {alert}"), BAD)).collect()
 }
 
@@ -60,16 +68,17 @@ pub fn store(view: &InstrumentView, width: u16) -> Vec<Line<'static>> {
     if peak > used {
         memory += &format!(", at most {}", words::bytes(*peak));
     }
+    if spill.is_none() {
+        memory += ", no disk";
+    }
+    let memory = words::fit(&memory, usize::from(width).saturating_sub(14));
     // From here on little is left for frames that come.
     let style = if *used >= limit / 10 * 9 { WARNING } else { PLAIN };
     let mut lines =
-        vec![Line::from(vec![Span::styled(" Delay store  ", HEADING), Span::styled(memory.clone(), style)])];
-    match spill {
-        Some(spill) => {
-            let (text, style) = disk(spill);
-            lines.push(Line::styled(words::fit(&format!("   {text}"), usize::from(width)), style));
-        }
-        None => lines[0].push_span(Span::raw(", no disk")),
+        vec![Line::from(vec![Span::styled(" Delay store  ", HEADING), Span::styled(memory, style)])];
+    if let Some(spill) = spill {
+        let (text, style) = disk(spill);
+        lines.push(Line::styled(words::fit(&format!("   {text}"), usize::from(width)), style));
     }
     lines
 }
