@@ -73,7 +73,13 @@ fn eight_links(seconds: u64) -> Snapshot {
     let mut all = Snapshot { channels: Vec::new(), ports: Vec::new(), ..one_link(seconds) };
     for link in 1..=8_u64 {
         let (a, b) = (format!("udp:127.0.0.1:{}", 5000 + link), format!("tap:far-{link}"));
-        all.channels.push(channel(&format!("{link}.forward"), &a, &b, seconds * 1000 * link, (seconds - 4) * 1000 * link));
+        all.channels.push(channel(
+            &format!("{link}.forward"),
+            &a,
+            &b,
+            seconds * 1000 * link,
+            (seconds - 4) * 1000 * link,
+        ));
         all.channels.push(channel(&format!("{link}.return"), &b, &a, seconds * link, (seconds - 4) * link));
         all.ports.extend([port(&a), port(&b)]);
     }
@@ -100,7 +106,8 @@ fn trouble(seconds: u64) -> Snapshot {
     forward.balanced = false;
     forward.counters.lost =
         [(LossCause::BitErrors, frames(153)), (LossCause::QueueFull, frames(3)), (LossCause::Fault, frames(1))].into();
-    forward.lateness = Timing { p50_ns: 90_000, p99_ns: 2_310_000, p999_ns: 8_100_000, max_ns: 41_000_000, samples: 10 };
+    forward.lateness =
+        Timing { p50_ns: 90_000, p99_ns: 2_310_000, p999_ns: 8_100_000, max_ns: 41_000_000, samples: 10 };
     forward.late_because = vec![
         LateCause { cause: Lateness::Wakeup, frames: 321, max_ns: 41_000_000 },
         LateCause { cause: Lateness::Port, frames: 4, max_ns: 900_000 },
@@ -164,13 +171,9 @@ fn port_event(seconds: f64, what: PortNotice) -> Stamped {
 
 fn tell_the_log(view: &mut InstrumentView) {
     let channel = ChannelId(0);
-    let opened =
-        Event::ContactOpened { channel, until: Instant::MAX, light_time: DurationNanos(4_000_000_000) };
-    let ordered = Event::Controlled {
-        channel: Some(channel),
-        control: Control::Ber { ber: 1e-3 },
-        by: ControlledBy::View,
-    };
+    let opened = Event::ContactOpened { channel, until: Instant::MAX, light_time: DurationNanos(4_000_000_000) };
+    let ordered =
+        Event::Controlled { channel: Some(channel), control: Control::Ber { ber: 1e-3 }, by: ControlledBy::View };
     let disturbed = Event::Disturbed { what: Disturbance::Suspended, by: DurationNanos(93_000_000_000) };
     for (seconds, event) in [(0.0, opened), (6.5, ordered), (8.0, disturbed)] {
         view.model_mut().note(Stamped { at: at(seconds), event });

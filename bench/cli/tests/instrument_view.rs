@@ -22,8 +22,7 @@ struct Link {
 }
 
 /// The shell stays after the emulator, so that what is left on the screen can be read.
-const AFTERWARDS: &str =
-    "echo EXIT $?; stty -a | tr ' ;' '\\n' | grep -x -e echo -e -echo; echo DONE; sleep 300";
+const AFTERWARDS: &str = "echo EXIT $?; stty -a | tr ' ;' '\\n' | grep -x -e echo -e -echo; echo DONE; sleep 300";
 
 fn link(more: &str) -> Link {
     let socket = || UdpSocket::bind("127.0.0.1:0").unwrap();
@@ -119,12 +118,7 @@ fn frames_are_counted_on_the_screen_and_what_is_typed_is_done_and_recorded() {
     let closed = Control::Contact { state: farlink_record::control::ForcedContact::Closed };
     assert_eq!(
         orders(&out),
-        [
-            (Some(0), Control::Ber { ber: 1e-3 }),
-            (Some(1), closed),
-            (None, Control::Pause),
-            (None, Control::Resume)
-        ]
+        [(Some(0), Control::Ber { ber: 1e-3 }), (Some(1), closed), (None, Control::Pause), (None, Control::Resume)]
     );
 }
 

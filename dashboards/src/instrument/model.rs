@@ -64,10 +64,8 @@ pub struct Notice {
 impl Model {
     /// Takes in a snapshot that was taken `now`, by any clock that runs evenly.
     pub fn feed(&mut self, snapshot: Snapshot, now: Span) {
-        let passed = |channel: &ChannelState| Passed {
-            sent: channel.counters.sent,
-            delivered: channel.counters.delivered,
-        };
+        let passed =
+            |channel: &ChannelState| Passed { sent: channel.counters.sent, delivered: channel.counters.delivered };
         self.past.push_back((now, snapshot.channels.iter().map(passed).collect()));
         // The oldest that is kept is the youngest that is old enough.
         while self.past.get(1).is_some_and(|(then, _)| now.saturating_sub(*then) >= OVER) {

@@ -47,7 +47,9 @@ impl Prompt {
     /// What may come next, where nothing of it has been typed yet.
     pub fn hint(&self) -> &'static str {
         match self.text.as_str() {
-            "" => "drop 2 report --skip 1 --each-session · damage · duplicate · reorder · truncate · rate · ber · delay · contact · restore",
+            "" => {
+                "drop 2 report --skip 1 --each-session · damage · duplicate · reorder · truncate · rate · ber · delay · contact · restore"
+            }
             "rate " => "256kbit/s, or none",
             "ber " => "1e-5",
             "delay " => "4s",

@@ -20,8 +20,7 @@ pub fn too_small(frame: &mut Frame, area: Rect) {
 
 /// Lists the keys and explains the signs.
 pub fn help(frame: &mut Frame, area: Rect) {
-    let signs =
-        [" ══▶ open   ┄┄▶ closed   ● under way", " ━ contact  ╍ for a part of the cell  · none  ┃ now"];
+    let signs = [" ══▶ open   ┄┄▶ closed   ● under way", " ━ contact  ╍ for a part of the cell  · none  ┃ now"];
     keys(frame, area, &HELP, &signs);
 }
 

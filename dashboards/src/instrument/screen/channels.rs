@@ -209,7 +209,10 @@ pub fn draw(frame: &mut Frame, area: Rect, view: &InstrumentView, rows: Vec<Row>
     };
     let (columns, name_width) = columns(usize::from(area.width), name_width(view));
     let over: String = columns.iter().map(|(_, name, width)| format!(" {name:>width$}")).collect();
-    let name = words::fit(&table::name("Channels", &places, view.model().snapshot().channels.len()), 1 + name_width + 1 + STATE);
+    let name = words::fit(
+        &table::name("Channels", &places, view.model().snapshot().channels.len()),
+        1 + name_width + 1 + STATE,
+    );
     let mut lines = vec![table::heading(&name, 1 + name_width + 1 + STATE, over)];
     lines.extend(rows.into_iter().skip(shown.start).take(shown.len()).map(|row| row.line));
     draw_lines(frame, area, lines);

@@ -67,7 +67,9 @@ fn row(facts: &Facts, channel: &ChannelState, name_width: usize, width: usize) -
     if is_late(facts, channel) {
         why.push("TOO LATE".to_owned());
     }
-    why.extend(channel.late_because.iter().map(|late| format!("{} {}", words::count(late.frames), late.cause.as_str())));
+    why.extend(
+        channel.late_because.iter().map(|late| format!("{} {}", words::count(late.frames), late.cause.as_str())),
+    );
     let style = if is_late(facts, channel) { BAD } else { DIM };
     let used: usize = spans.iter().map(Span::width).sum();
     spans.push(Span::styled(words::fit(&format!("  {}", why.join(", ")), width.saturating_sub(used)), style));

@@ -99,14 +99,8 @@ mod tests {
         for height in 15..80 {
             for links in [1, 2, 8, 60] {
                 for (alerts, footer, store) in [(0, 1, 0), (1, 2, 1), (9, 5, 2)] {
-                    let wants = Wants {
-                        alerts,
-                        ports: links * 2,
-                        channels: links * 4,
-                        lateness: links * 2,
-                        store,
-                        footer,
-                    };
+                    let wants =
+                        Wants { alerts, ports: links * 2, channels: links * 4, lateness: links * 2, store, footer };
                     let areas = split(Rect::new(0, 0, 80, height), wants);
                     assert!(areas.log.bottom() <= areas.footer.y, "{height} {wants:?}");
                     assert_eq!(areas.footer.bottom(), height);

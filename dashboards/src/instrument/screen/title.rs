@@ -74,8 +74,7 @@ pub fn store(view: &InstrumentView, width: u16) -> Vec<Line<'static>> {
     let memory = words::fit(&memory, usize::from(width).saturating_sub(14));
     // From here on little is left for frames that come.
     let style = if *used >= limit / 10 * 9 { WARNING } else { PLAIN };
-    let mut lines =
-        vec![Line::from(vec![Span::styled(" Delay store  ", HEADING), Span::styled(memory, style)])];
+    let mut lines = vec![Line::from(vec![Span::styled(" Delay store  ", HEADING), Span::styled(memory, style)])];
     if let Some(spill) = spill {
         let (text, style) = disk(spill);
         lines.push(Line::styled(words::fit(&format!("   {text}"), usize::from(width)), style));

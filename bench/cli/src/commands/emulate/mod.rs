@@ -5,9 +5,9 @@ mod print;
 mod watch;
 
 use std::io::{IsTerminal, stdout};
+use std::panic::resume_unwind;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::panic::resume_unwind;
 use std::thread::{self, ScopedJoinHandle};
 use std::time::{Duration as StdDuration, SystemTime, UNIX_EPOCH};
 
@@ -84,7 +84,11 @@ pub fn emulate(arguments: &EmulateArguments) -> Ending {
     let (teller, notices) = notices();
     let keeper = match (&folder, events) {
         (Some(folder), Some(events)) => {
-            let tell = move |stamped: &Stamped| if watched { teller.tell(stamped) };
+            let tell = move |stamped: &Stamped| {
+                if watched {
+                    teller.tell(stamped)
+                }
+            };
             match Keeper::start(folder, &header, epoch_unix_nanos, events, tell) {
                 Ok(keeper) => Some(keeper),
                 Err(error) => return bench_failed(error),
