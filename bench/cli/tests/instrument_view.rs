@@ -101,6 +101,8 @@ fn frames_are_counted_on_the_screen_and_what_is_typed_is_done_and_recorded() {
     type_in(&terminal, "rfast\n");
     wait_for_line(&terminal, &["! ", "fast"]);
     terminal.press("Escape");
+    // Before the next key, or the terminal's bytes for both could be read as one.
+    terminal.wait_for("↑↓ forward");
     terminal.press("Down");
     type_in(&terminal, "ccl");
     wait_for_line(&terminal, &["return ▸ contact cl"]);

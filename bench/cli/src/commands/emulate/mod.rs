@@ -114,12 +114,16 @@ pub fn emulate(arguments: &EmulateArguments) -> Ending {
     };
     let leave = AtomicBool::new(false);
     let shown = thread::scope(|scope| {
-        let view = watched.then(|| {
-            let facts = watch::facts(&header, until, tolerance);
-            scope.spawn(|| watch::watch(facts, &notices, &emulation, &leave))
-        });
+        let (emulation, leave) = (&emulation, &leave);
+        let view = match watched {
+            true => {
+                let facts = watch::facts(&header, until, tolerance);
+                Some(scope.spawn(move || watch::watch(facts, &notices, emulation, leave)))
+            }
+            false => None,
+        };
         while goes_on() && !view.as_ref().is_some_and(ScopedJoinHandle::is_finished) {
-            wait_and_answer(&emulation, server.as_ref());
+            wait_and_answer(emulation, server.as_ref());
         }
         leave.store(true, Ordering::Relaxed);
         let shown = view.map_or(Ok(()), |view| view.join().unwrap_or_else(|panic| resume_unwind(panic)));

@@ -5,8 +5,8 @@ use std::sync::atomic::AtomicBool;
 
 use farlink_dashboards::instrument::notices::Notices;
 use farlink_dashboards::instrument::{self, Facts};
-use farlink_record::Header;
-use farlink_record::control::ControlledBy;
+use farlink_record::control::{Control, ControlledBy};
+use farlink_record::{ChannelId, Header};
 use farlink_run::emulation::Emulation;
 use farlink_scenario::Tolerance;
 use farlink_units::Instant;
@@ -27,7 +27,7 @@ pub fn facts(header: &Header, until: Option<Instant>, tolerance: Option<Toleranc
 /// Whatever the terminal reports.
 pub fn watch(facts: Facts, notices: &Notices, emulation: &Emulation, leave: &AtomicBool) -> io::Result<()> {
     let look = || emulation.snapshot().map_err(|error| error.to_string());
-    let mut obey = |channel, control: &_| {
+    let mut obey = |channel: Option<ChannelId>, control: &Control| {
         emulation.control(channel, control, ControlledBy::View).map_err(|error| error.to_string())
     };
     instrument::run(facts, notices, look, &mut obey, leave)
