@@ -1,4 +1,5 @@
-//! The terminal: what happens on the links, live or played back, drawn from events alone.
+//! The terminal: what happens on the links, live or played back, drawn from events alone; and the
+//! instrument view of a running emulator, drawn from snapshots.
 //!
 //! | module | what it does |
 //! |---|---|
@@ -8,9 +9,12 @@
 //! | [`keys`] | what each key does |
 //! | [`screen`] | draws model and playback; holds no state |
 //! | [`live`] | brings them together: keys, events and timers come in through one channel |
+//! | [`instrument`] | the view of `farlink emulate`, divided likewise |
+//! | `terminal` | the terminal, taken and given back |
 //!
-//! Only [`live`] touches the terminal and the clock of the machine; the rest is told the time and can be tested without.
+//! Only [`live`], [`instrument::live`] and `terminal` touch the terminal and the clock of the machine; the rest is told the time and can be tested without.
 
+pub mod instrument;
 pub mod keys;
 pub mod live;
 pub mod model;
@@ -18,6 +22,7 @@ pub mod playback;
 pub mod screen;
 mod tape;
 mod tempo;
+mod terminal;
 
 pub use live::{LiveView, Outcome, run};
 pub use playback::Pace;

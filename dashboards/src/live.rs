@@ -1,24 +1,19 @@
 //! The view at the terminal: keys, events and the passing of time come in through one channel.
 
-use std::io::{self, IsTerminal};
-use std::panic;
+use std::io;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
-use std::sync::{Arc, Once};
 use std::thread;
 use std::time::{Duration as Span, Instant as Moment};
 
-use crossterm::event::{self, KeyEvent};
-use crossterm::execute;
-use crossterm::terminal::{EnterAlternateScreen, enable_raw_mode, is_raw_mode_enabled};
 use farlink_record::{Header, Stamped};
-use ratatui::DefaultTerminal;
-use ratatui::backend::CrosstermBackend;
 
 use crate::keys::{self, Action};
 use crate::model::Model;
 use crate::playback::{Pace, Playback};
 use crate::screen;
+use crate::terminal::{SetOnDrop, Terminal, Typed, forward_keys};
 
 /// How the view was left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,20 +28,17 @@ pub enum Outcome {
 const FRAME: Span = Span::from_millis(33);
 /// How often the view looks up when nothing moves, for a `stop` that was set elsewhere.
 const IDLE: Span = Span::from_millis(250);
-/// How often the helper threads look whether they are still needed.
+/// How often the thread that brings events looks whether it is still needed.
 const POLL: Span = Span::from_millis(50);
 /// How many events travel together at most.
 const BATCH: usize = 4096;
 
 /// What the view reacts to.
 enum Input {
-    Key(KeyEvent),
-    Resized,
+    Typed(Typed),
     Events(Vec<Stamped>),
     /// No more events will come.
     Closed,
-    /// The terminal cannot be read any more.
-    Failed(io::Error),
 }
 
 /// Whether the view goes on.
@@ -132,7 +124,7 @@ pub fn run(header: &Header, events: Receiver<Stamped>, pace: Pace, stop: &Atomic
         scope.spawn(|| forward_events(events, event_inputs, &done, &drain));
         let until = done.clone();
         // Nobody waits for this one: if the terminal has gone away, the read in it may never return.
-        thread::spawn(move || forward_keys(inputs, &until));
+        thread::spawn(move || forward_keys(|typed| inputs.send(Input::Typed(typed)).is_ok(), &until));
         let outcome = show(terminal, header, &input, pace, stop)?;
         if outcome == Outcome::Interrupted {
             stop.store(true, Ordering::SeqCst);
@@ -158,8 +150,8 @@ fn show(
     let mut dirty = true;
     loop {
         let now = Moment::now();
-        if dirty && now >= next_frame && is_ours() {
-            terminal.0.draw(|frame| screen::draw(frame, view.model(), view.playback()))?;
+        if dirty && now >= next_frame {
+            terminal.draw(|frame| screen::draw(frame, view.model(), view.playback()))?;
             next_frame = now + FRAME;
             dirty = false;
         }
@@ -170,13 +162,13 @@ fn show(
         };
         let mut flow = Flow::Stay;
         match input.recv_timeout(wait) {
-            Ok(Input::Key(key)) => {
+            Ok(Input::Typed(Typed::Key(key))) => {
                 if let Some(action) = keys::action(key) {
                     flow = view.act(action);
                     dirty = true;
                 }
             }
-            Ok(Input::Resized) => dirty = true,
+            Ok(Input::Typed(Typed::Resized)) => dirty = true,
             Ok(Input::Events(events)) => {
                 events.into_iter().for_each(|stamped| view.feed(stamped));
                 dirty = true;
@@ -185,7 +177,7 @@ fn show(
                 flow = view.close();
                 dirty = true;
             }
-            Ok(Input::Failed(error)) => return Err(error),
+            Ok(Input::Typed(Typed::Failed(error))) => return Err(error),
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => flow = Flow::Leave,
         }
@@ -225,97 +217,4 @@ fn forward_events(events: Receiver<Stamped>, inputs: SyncSender<Input>, done: &A
     if drain.load(Ordering::SeqCst) {
         events.iter().for_each(drop);
     }
-}
-
-/// Brings keys from the terminal to the view.
-fn forward_keys(inputs: SyncSender<Input>, done: &AtomicBool) {
-    while !done.load(Ordering::SeqCst) {
-        let next = match event::poll(POLL) {
-            Ok(false) => continue,
-            Ok(true) => event::read(),
-            Err(error) => Err(error),
-        };
-        let input = match next {
-            Ok(event::Event::Key(key)) => Input::Key(key),
-            Ok(event::Event::Resize(..)) => Input::Resized,
-            Ok(_) => continue,
-            Err(error) => {
-                let _ = inputs.send(Input::Failed(error));
-                return;
-            }
-        };
-        if inputs.send(input).is_err() {
-            return;
-        }
-    }
-}
-
-struct SetOnDrop<'a>(&'a AtomicBool);
-
-impl Drop for SetOnDrop<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::SeqCst);
-    }
-}
-
-/// The terminal in raw mode on its alternate screen, given back when dropped.
-struct Terminal(DefaultTerminal);
-
-impl Terminal {
-    fn open() -> io::Result<Self> {
-        if !io::stdout().is_terminal() {
-            let message = "the live view needs a terminal, and the standard output is none";
-            return Err(io::Error::new(io::ErrorKind::Unsupported, message));
-        }
-        tell_panics_on_the_main_screen();
-        let enter = || {
-            enable_raw_mode()?;
-            execute!(io::stdout(), EnterAlternateScreen)?;
-            ratatui::Terminal::new(CrosstermBackend::new(io::stdout()))
-        };
-        match enter() {
-            Ok(terminal) => Ok(Terminal(terminal)),
-            Err(error) => {
-                // It may have failed halfway.
-                let _ = give_back();
-                Err(error)
-            }
-        }
-    }
-
-    fn close(mut self) -> io::Result<()> {
-        give_back()?;
-        self.0.show_cursor()
-    }
-}
-
-impl Drop for Terminal {
-    fn drop(&mut self) {
-        // Errors cannot be told from here, and `close` has told them.
-        let _ = give_back();
-        let _ = self.0.show_cursor();
-    }
-}
-
-/// Whether the terminal is the view's: a panic in another thread gives it back behind our back, to tell of itself.
-fn is_ours() -> bool {
-    is_raw_mode_enabled().unwrap_or(false)
-}
-
-/// Gives the terminal back, once: to leave the alternate screen twice would put the cursor back to where it was before the
-/// view, on top of what has been written since.
-fn give_back() -> io::Result<()> {
-    if is_ours() { ratatui::try_restore() } else { Ok(()) }
-}
-
-/// Sets a panic hook that gives the terminal back before the panic is told. Ratatui's own would do so even long after.
-fn tell_panics_on_the_main_screen() {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
-        let tell = panic::take_hook();
-        panic::set_hook(Box::new(move |panic| {
-            let _ = give_back();
-            tell(panic);
-        }));
-    });
 }

@@ -7,12 +7,13 @@ mod channels;
 mod contacts;
 mod layout;
 mod log;
-mod overlay;
+pub(crate) mod notices;
+pub(crate) mod overlay;
 mod path;
-mod style;
+pub(crate) mod style;
 mod title;
 mod traffic;
-mod words;
+pub(crate) mod words;
 
 use ratatui::Frame;
 

@@ -1,14 +1,14 @@
 //! The last events, in plain words.
 
-use farlink_record::{BundleNotice, Event, LtpNotice, PortNotice, RetransmitReason, Session, TrafficId};
-use farlink_units::Duration;
+use farlink_record::{BundleNotice, Event, LtpNotice, RetransmitReason, Session, TrafficId};
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use crate::model::{LogItem, LogLine, Model};
-use crate::screen::style::{BAD, DIM, GOOD, HEADING, OPEN, PLAIN, WARNING};
+use crate::screen::notices;
+use crate::screen::style::{BAD, DIM, GOOD, HEADING, PLAIN, WARNING};
 use crate::screen::words::{self, Clock};
 
 /// Draws a heading and the last lines, the newest at the bottom.
@@ -55,12 +55,13 @@ fn describe(model: &Model, line: &LogLine, clock: Clock) -> (String, Style) {
 
 fn describe_event(model: &Model, event: &Event, tally: Tally, clock: Clock) -> (String, Style) {
     match event {
-        Event::ContactOpened { channel, until, light_time } => {
-            let light = words::light_time(Duration::from(*light_time));
-            let (name, until) = (model.channel_name(*channel), clock.write(*until));
-            (format!("{name} opens until {until}, light time {light}"), OPEN)
+        Event::ContactOpened { .. }
+        | Event::ContactClosed { .. }
+        | Event::Controlled { .. }
+        | Event::Port { .. }
+        | Event::Disturbed { .. } => {
+            notices::describe(event, |channel| model.channel_name(channel), clock).unwrap_or_default()
         }
-        Event::ContactClosed { channel } => (format!("{} closes", model.channel_name(*channel)), WARNING),
         Event::Ltp { node, peer, session, notice } => {
             let (node, peer) = (model.node_name(*node), model.node_name(*peer));
             describe_ltp(node, peer, *session, notice, tally)
@@ -80,15 +81,6 @@ fn describe_event(model: &Model, event: &Event, tally: Tally, clock: Clock) -> (
         }
         Event::Ended { interrupted: false } => ("the run has ended".to_owned(), PLAIN),
         Event::Ended { interrupted: true } => ("the run was interrupted".to_owned(), BAD),
-        Event::Controlled { channel: Some(channel), control, .. } => {
-            (format!("{}: {control}", model.channel_name(*channel)), WARNING)
-        }
-        Event::Controlled { channel: None, control, .. } => (control.to_string(), WARNING),
-        Event::Port { port, what } => {
-            let style = if matches!(what, PortNotice::Up { .. }) { OPEN } else { BAD };
-            (format!("{port} {what}"), style)
-        }
-        Event::Disturbed { what, by } => (format!("{} ({})", what.as_str(), Duration::from(*by)), BAD),
         Event::FrameStruck { channel, action, .. } => {
             (format!("{}: a fault strikes: {action} a frame", model.channel_name(*channel)), WARNING)
         }

@@ -20,10 +20,17 @@ pub fn too_small(frame: &mut Frame, area: Rect) {
 
 /// Lists the keys and explains the signs.
 pub fn help(frame: &mut Frame, area: Rect) {
-    let mut lines: Vec<Line> = HELP.iter().map(|(key, what)| Line::from(format!(" {key:<12} {what}"))).collect();
-    lines.push(Line::default());
-    lines.push(Line::from(" ══▶ open   ┄┄▶ closed   ● under way"));
-    lines.push(Line::from(" ━ contact  ╍ for a part of the cell  · none  ┃ now"));
+    let signs = [" ══▶ open   ┄┄▶ closed   ● under way", " ━ contact  ╍ for a part of the cell  · none  ┃ now"];
+    keys(frame, area, &HELP, &signs);
+}
+
+/// Lists keys, and other lines below.
+pub fn keys(frame: &mut Frame, area: Rect, keys: &[(&str, &str)], signs: &[&'static str]) {
+    let mut lines: Vec<Line> = keys.iter().map(|(key, what)| Line::from(format!(" {key:<12} {what}"))).collect();
+    if !signs.is_empty() {
+        lines.push(Line::default());
+        lines.extend(signs.iter().map(|line| Line::from(*line)));
+    }
     let (width, height) = (56, lines.len() as u16 + 2);
     let at = Rect {
         x: area.x + area.width.saturating_sub(width) / 2,

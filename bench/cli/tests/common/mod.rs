@@ -6,6 +6,7 @@ pub mod nodes;
 pub mod place;
 pub mod process;
 pub mod tap;
+pub mod terminal;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

@@ -113,6 +113,10 @@ pub struct EmulateArguments {
     /// Stop after this time. Without it, Ctrl-C stops.
     #[arg(long = "for", value_name = "DURATION")]
     pub for_: Option<Duration>,
+    /// Print what it came to and nothing before, instead of opening the live view. It is so anyway where the output is no
+    /// terminal.
+    #[arg(long)]
+    pub headless: bool,
     /// How to print what it came to.
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,

@@ -2,13 +2,17 @@
 
 mod arguments;
 mod print;
+mod watch;
 
+use std::io::{IsTerminal, stdout};
+use std::panic::resume_unwind;
 use std::path::Path;
-use std::sync::atomic::Ordering;
-use std::thread;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, ScopedJoinHandle};
 use std::time::{Duration as StdDuration, SystemTime, UNIX_EPOCH};
 
 use farlink_control::{Script, Server, default_path};
+use farlink_dashboards::instrument::notices::notices;
 use farlink_link::realtime::OrderError;
 use farlink_ports::{Port, PortConfig, Timebase};
 use farlink_record::results::Results;
@@ -60,14 +64,16 @@ pub fn emulate(arguments: &EmulateArguments) -> Ending {
         Ok(server) => server,
         Err(error) => return bench_failed(error),
     };
+    let watched = !arguments.headless && arguments.format == Format::Text && stdout().is_terminal();
     let setup = Setup {
         memory: arguments.memory,
         spill: arguments.spill.clone(),
         drivers: usize::from(arguments.drivers),
-        events: folder.as_ref().map(|_| match arguments.record {
-            Recorded::Frames => FrameEvents::Wanted,
-            Recorded::Control => FrameEvents::Unwanted,
-        }),
+        events: match (&folder, arguments.record) {
+            (Some(_), Recorded::Frames) => Some(FrameEvents::Wanted),
+            (Some(_), Recorded::Control) => Some(FrameEvents::Unwanted),
+            (None, _) => watched.then_some(FrameEvents::Unwanted),
+        },
         script,
         realtime: arguments.realtime,
     };
@@ -75,12 +81,24 @@ pub fn emulate(arguments: &EmulateArguments) -> Ending {
         Ok(started) => started,
         Err(error) => return bench_failed(error),
     };
-    let keeper = match folder.as_ref().zip(events) {
-        None => None,
-        Some((folder, events)) => match Keeper::start(folder, &header, epoch_unix_nanos, events, |_: &Stamped| ()) {
-            Ok(keeper) => Some(keeper),
-            Err(error) => return bench_failed(error),
-        },
+    let (teller, notices) = notices();
+    let keeper = match (&folder, events) {
+        (Some(folder), Some(events)) => {
+            let tell = move |stamped: &Stamped| {
+                if watched {
+                    teller.tell(stamped)
+                }
+            };
+            match Keeper::start(folder, &header, epoch_unix_nanos, events, tell) {
+                Ok(keeper) => Some(keeper),
+                Err(error) => return bench_failed(error),
+            }
+        }
+        (_, events) => {
+            // Ends with the emulator, that lets go of the other end.
+            events.map(|events| thread::spawn(move || events.iter().for_each(|stamped| teller.tell(&stamped))));
+            None
+        }
     };
     if arguments.format == Format::Text
         && let Err(error) = open(arguments, &emulation, &header, server.as_ref())
@@ -88,18 +106,34 @@ pub fn emulate(arguments: &EmulateArguments) -> Ending {
         return bench_failed(error);
     }
     let until = arguments.for_.map(|span| from + span);
-    while !stop.load(Ordering::Relaxed) && until.is_none_or(|until| emulation.now() < until) {
-        if emulation.has_ended() || keeper.as_ref().is_some_and(Keeper::has_failed) {
-            break;
-        }
-        match &server {
-            Some(server) => {
-                if let Some(request) = server.wait(LOOK_EVERY) {
-                    emulation.answer(request);
-                }
+    let goes_on = || {
+        !stop.load(Ordering::Relaxed)
+            && until.is_none_or(|until| emulation.now() < until)
+            && !emulation.has_ended()
+            && !keeper.as_ref().is_some_and(Keeper::has_failed)
+    };
+    let leave = AtomicBool::new(false);
+    let shown = thread::scope(|scope| {
+        let (emulation, leave) = (&emulation, &leave);
+        let view = match watched {
+            true => {
+                let facts = watch::facts(&header, until, tolerance);
+                Some(scope.spawn(move || watch::watch(facts, &notices, emulation, leave)))
             }
-            None => thread::sleep(LOOK_EVERY),
+            false => None,
+        };
+        while goes_on() && !view.as_ref().is_some_and(ScopedJoinHandle::is_finished) {
+            wait_and_answer(emulation, server.as_ref());
         }
+        leave.store(true, Ordering::Relaxed);
+        let shown = view.map_or(Ok(()), |view| view.join().unwrap_or_else(|panic| resume_unwind(panic)));
+        if let Err(error) = &shown {
+            complain!("error: the live view failed ({error}); the emulator goes on without it, Ctrl-C stops it");
+        }
+        shown
+    });
+    while shown.is_err() && goes_on() {
+        wait_and_answer(&emulation, server.as_ref());
     }
     drop(server);
     let Some(snapshot) = emulation.finish() else {
@@ -111,6 +145,18 @@ pub fn emulate(arguments: &EmulateArguments) -> Ending {
     };
     let judged = Judged { header: &header, snapshot: &snapshot, tolerance, digest: digest.as_ref() };
     conclude(arguments, &judged, folder.as_ref())
+}
+
+/// Waits a moment, and answers who asks by the control socket meanwhile.
+fn wait_and_answer(emulation: &Emulation, server: Option<&Server>) {
+    match server {
+        Some(server) => {
+            if let Some(request) = server.wait(LOOK_EVERY) {
+                emulation.answer(request);
+            }
+        }
+        None => thread::sleep(LOOK_EVERY),
+    }
 }
 
 /// Says what is carried, and what was got for it.
