@@ -118,7 +118,7 @@ fn trouble(seconds: u64) -> Snapshot {
     let detail = || "nobody listens there".to_owned();
     all.ports[0].up = false;
     all.ports[0].downs = 3;
-    all.ports[0].last = Some(PortNotice::Down { detail: detail() });
+    all.ports[0].last = Some(PortNotice::Down { detail: detail(), lost_frames: 0 });
     all.ports[1].unreadable = 5;
     all.ports[1].overrun_frames = 1234;
     all.ports[1].refused = 9;
@@ -182,7 +182,7 @@ fn tell_the_log(view: &mut InstrumentView) {
         let what = PortNotice::Unreadable { detail: "no end of a frame".to_owned(), bytes: 90 };
         view.model_mut().note(port_event(9.0 + f64::from(n) / 10.0, what));
     }
-    view.model_mut().note(port_event(13.5, PortNotice::Down { detail: "nobody listens there".to_owned() }));
+    view.model_mut().note(port_event(13.5, PortNotice::Down { detail: "nobody listens there".to_owned(), lost_frames: 0 }));
 }
 
 fn draw(view: &InstrumentView, width: u16, height: u16) -> TestBackend {

@@ -73,9 +73,9 @@ fn remarks(port: &PortState) -> (String, Style) {
     };
     match &port.last {
         // The column before says it.
-        Some(PortNotice::Up { detail } | PortNotice::Down { detail }) if detail.is_empty() => {}
+        Some(PortNotice::Up { detail } | PortNotice::Down { detail, .. }) if detail.is_empty() => {}
         Some(PortNotice::Up { detail }) if port.up => parts.push(detail.clone()),
-        Some(PortNotice::Down { detail }) if !port.up => parts.push(detail.clone()),
+        Some(PortNotice::Down { detail, .. }) if !port.up => parts.push(detail.clone()),
         Some(last) => parts.push(last.to_string()),
         None => {}
     }
