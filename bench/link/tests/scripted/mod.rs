@@ -203,7 +203,7 @@ impl Port for ScriptedPort {
     fn send(&mut self, frames: &[Bytes]) -> Sent {
         self.far.hold_up();
         let mut state = self.far.state();
-        let stopped = |taken| match state.mood {
+        let stopped = |taken: usize| match state.mood {
             Mood::Takes => None,
             Mood::TakesFew(few) => (taken >= few).then_some(Stopped::Busy),
             Mood::Busy => Some(Stopped::Busy),
