@@ -433,23 +433,23 @@ fn a_connection_that_is_closed_and_opened_again_carries_again() {
 }
 
 /// A network namespace with one end of a veth pair in it; the other is in that of the test.
-struct Box {
+struct Host {
     namespace: String,
     outside: String,
 }
 
-impl Box {
+impl Host {
     fn empty() -> Self {
         let namespace = unique("fn");
         run(&["ip", "netns", "add", &namespace]);
-        let inside = Box { outside: unique("fv"), namespace };
+        let inside = Host { outside: unique("fv"), namespace };
         inside.run(&["ip", "link", "set", "lo", "up"]);
         inside
     }
 
     fn with_veth(host: u8) -> Self {
-        let inside = Box::empty();
-        let Box { namespace, outside } = &inside;
+        let inside = Host::empty();
+        let Host { namespace, outside } = &inside;
         run(&["ip", "link", "add", outside, "type", "veth", "peer", "name", "box0", "netns", namespace]);
         run(&["ip", "link", "set", outside, "addrgenmode", "none"]);
         run(&["ip", "link", "set", outside, "up"]);
@@ -481,7 +481,7 @@ impl Box {
     }
 }
 
-impl Drop for Box {
+impl Drop for Host {
     fn drop(&mut self) {
         let _ = finish(Command::new("ip").args(["link", "del", &self.outside]));
         let _ = finish(Command::new("ip").args(["netns", "del", &self.namespace]));
@@ -489,7 +489,7 @@ impl Drop for Box {
 }
 
 /// The shortest round trip of some pings, in milliseconds.
-fn ping(from: &Box, to: &str) -> f64 {
+fn ping(from: &Host, to: &str) -> f64 {
     let text = from.run(&["ping", "-n", "-c", "5", "-i", "0.2", "-W", "20", to]);
     assert!(text.contains("5 received"), "{text}");
     let times = text.lines().find_map(|line| line.strip_prefix("rtt min/avg/max/mdev = "));
@@ -497,7 +497,7 @@ fn ping(from: &Box, to: &str) -> f64 {
 }
 
 /// `ping`, a file over TCP and `iperf3` between two boxes whose light time is 50 ms.
-fn programs_run(a: &Box, b: &Box, folder: &Path) {
+fn programs_run(a: &Host, b: &Host, folder: &Path) {
     a.reaches("10.78.0.2");
     let rtt = ping(a, "10.78.0.2");
     assert!(rtt >= 99.9, "faster than light: {rtt} ms");
@@ -524,7 +524,7 @@ fn create(path: &Path) -> String {
 fn unmodified_programs_run_between_two_ethernet_interfaces_one_of_which_goes_down_and_up() {
     let temp = tempfile::tempdir().unwrap();
     let (out, socket) = (temp.path().join("out"), temp.path().join("control"));
-    let (a, b) = (Box::with_veth(1), Box::with_veth(2));
+    let (a, b) = (Host::with_veth(1), Host::with_veth(2));
     let (port_a, port_b) = (format!("eth:{}", a.outside), format!("eth:{}", b.outside));
     let mut emulator = Running::start(
         farlink()
@@ -549,9 +549,9 @@ fn unmodified_programs_run_between_two_ethernet_interfaces_one_of_which_goes_dow
 #[test]
 fn unmodified_programs_run_over_tap_interfaces_and_a_serial_line() {
     let temp = tempfile::tempdir().unwrap();
-    let (a, b) = (Box::empty(), Box::empty());
+    let (a, b) = (Host::empty(), Host::empty());
     let line: PathBuf = temp.path().join("line");
-    let start = |inside: &Box, port: String, host: u8| {
+    let start = |inside: &Host, port: String, host: u8| {
         let mut command = inside.command(FARLINK);
         let mut emulator = Running::start(command.args(["emulate", "tap:box0", &port, "--delay", "25ms"]));
         emulator.wait_for_text("return: ");
