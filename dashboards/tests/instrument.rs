@@ -182,7 +182,8 @@ fn tell_the_log(view: &mut InstrumentView) {
         let what = PortNotice::Unreadable { detail: "no end of a frame".to_owned(), bytes: 90 };
         view.model_mut().note(port_event(9.0 + f64::from(n) / 10.0, what));
     }
-    view.model_mut().note(port_event(13.5, PortNotice::Down { detail: "nobody listens there".to_owned(), lost_frames: 0 }));
+    view.model_mut()
+        .note(port_event(13.5, PortNotice::Down { detail: "nobody listens there".to_owned(), lost_frames: 0 }));
 }
 
 fn draw(view: &InstrumentView, width: u16, height: u16) -> TestBackend {

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use common::process::{PATIENCE, Running, wait_for};
 use common::*;
-use ends::{FarEnd, assert_sound, frame, run, slip, socat, unique};
+use ends::{assert_sound, frame, run, slip, socat, unique};
 use farlink_record::instrument::{PortState, Snapshot};
 use farlink_record::results::Results;
 use farlink_record::{Event, LossCause, Stamped};
@@ -233,7 +233,7 @@ fn what_memory_does_not_hold_goes_to_the_disk_and_nothing_is_lost() {
     let (results, state, _) = floods(&["--spill", spill.to_str().unwrap()]);
     assert_eq!(results.channels[0].delivered.frames, 20_000, "{:?}", results.channels[0].lost);
     let store = state.store.expect("the store is told");
-    let disk = store.spill.expect("the disk is told");
+    let disk = store.spill.clone().expect("the disk is told");
     assert!(disk.written_bytes > 0 && disk.read_bytes > 0 && disk.lost.frames == 0, "{disk:?}");
     assert!(store.memory_peak_bytes <= store.memory_limit_bytes, "{store:?}");
     assert_eq!(fs::read_dir(&spill).unwrap().count(), 0, "what was spilled is cleaned up");

@@ -171,7 +171,7 @@ fn a_port_that_is_down_loses_frames_and_the_other_direction_goes_on() {
     let ((a, near), (b, far)) = (port("a", &base), port("b", &base));
     let mut running = Running::start(vec![coupling(a, b, 0, Duration::from_millis(10))], base, Options::default());
     far.is(Mood::Down);
-    far.tells(Notice::Down { detail: "unplugged".into() });
+    far.tells(Notice::Down { detail: "unplugged".into(), lost_frames: 0 });
     for number in 0..100 {
         near.gives(numbered(number));
     }
@@ -192,7 +192,7 @@ fn a_port_that_is_down_loses_frames_and_the_other_direction_goes_on() {
     });
     let (snapshot, events) = running.finish();
     assert_eq!((snapshot.ports[1].downs, snapshot.ports[1].up, snapshot.ports[0].downs), (1, true, 0));
-    let down = Event::Port { port: "b".into(), what: PortNotice::Down { detail: "unplugged".into() } };
+    let down = Event::Port { port: "b".into(), what: PortNotice::Down { detail: "unplugged".into(), lost_frames: 0 } };
     assert!(events.iter().any(|stamped| stamped.event == down));
 }
 
@@ -516,7 +516,7 @@ fn whatever_ports_do_every_frame_is_accounted_for() {
                     let moods = [Mood::Takes, few, Mood::Busy, Mood::Down, Mood::Refuses(0)];
                     end.is(moods[random.next_u32() as usize % moods.len()]);
                 }
-                4 => end.tells(Notice::Down { detail: String::new() }),
+                4 => end.tells(Notice::Down { detail: String::new(), lost_frames: 0 }),
                 5 => {
                     let light_time = Duration::from_nanos(i64::from(random.next_u32() % 8_000_000)).into();
                     let channel = Some(ChannelId(random.next_u32() as u16 % 2));
