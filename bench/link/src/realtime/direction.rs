@@ -34,6 +34,9 @@ pub(super) struct Direction {
     last_offer: Instant,
     /// The port had no room: when to try again.
     blocked: Option<Instant>,
+    /// It had none at the last departure; what was due by the next one is late because of that.
+    held_up: bool,
+    full_until: Instant,
     /// Hang-ups of the input that are under way, by when they are due at the output.
     hang_ups: VecDeque<Instant>,
     due: Vec<Arrival>,
@@ -61,6 +64,8 @@ impl Direction {
             causes: Causes::default(),
             last_offer: Instant::from_nanos(i64::MIN),
             blocked: None,
+            held_up: false,
+            full_until: Instant::from_nanos(i64::MIN),
             hang_ups: VecDeque::new(),
             due: Vec::with_capacity(BATCH),
             contents: Vec::with_capacity(BATCH),
@@ -69,11 +74,15 @@ impl Direction {
 
     /// When there is something to do.
     pub(super) fn next_instant(&self) -> Option<Instant> {
-        let frame = match (self.blocked, self.channel.next_due()) {
+        let due = self.channel.next_due();
+        let frame = match (self.blocked, due) {
             (Some(again), Some(due)) => Some(due.max(again)),
             (_, due) => due,
         };
-        frame.into_iter().chain(self.edges.next()).chain(self.hang_ups.front().copied()).min()
+        // A hang-up waits for the frames before it, and with them for a port that is full.
+        let behind = |end: &Instant| due.is_none_or(|due| due > *end);
+        let hang_up = self.hang_ups.front().copied().filter(behind);
+        frame.into_iter().chain(self.edges.next()).chain(hang_up).min()
     }
 
     /// Takes a frame that had arrived at `at`.
@@ -140,10 +149,9 @@ impl Direction {
         clock: impl FnOnce() -> Instant,
         emit: &mut dyn FnMut(Event),
     ) -> Departed {
-        let blocked = match self.blocked {
-            Some(again) if again > now => return Departed::default(),
-            again => again.is_some(),
-        };
+        if self.blocked.is_some_and(|again| again > now) {
+            return Departed::default();
+        }
         self.due.clear();
         self.contents.clear();
         let id = self.channel.id();
@@ -161,6 +169,9 @@ impl Direction {
         if self.due.is_empty() {
             return Departed::default();
         }
+        if std::mem::take(&mut self.held_up) {
+            self.full_until = now;
+        }
         let more = self.due.len() == BATCH;
         let sent = send(&self.contents);
         self.contents.clear();
@@ -174,7 +185,7 @@ impl Direction {
             let late = after.saturating_since(arrival.at);
             self.lateness.record(late);
             if late.as_nanos() > LateCause::NOTED_NS as i64 {
-                self.causes.note(self.cause(&arrival, late, slept, blocked), late);
+                self.causes.note(self.cause(&arrival, late, slept), late);
             }
             let event = arrival.event(id);
             self.counters.apply(&event);
@@ -186,6 +197,7 @@ impl Direction {
             None => {}
             Some(Stopped::Busy) => {
                 self.blocked = Some(after + TRY_AGAIN);
+                self.held_up = true;
                 due.drain(..).rev().for_each(|arrival| self.channel.put_back(arrival));
             }
             Some(Stopped::Refused(reason)) => {
@@ -207,9 +219,9 @@ impl Direction {
     }
 
     /// Why a frame was late.
-    fn cause(&self, arrival: &Arrival, late: Duration, slept: Slept, blocked: bool) -> Lateness {
+    fn cause(&self, arrival: &Arrival, late: Duration, slept: Slept) -> Lateness {
         let delays = arrival.delays;
-        if blocked {
+        if arrival.at <= self.full_until {
             Lateness::Port
         } else if self.channel.waits_for_disk() {
             Lateness::Disk
