@@ -372,7 +372,7 @@ fn the_emulator_says_how_a_route_is_written() {
         emulate_refused(("--forward", route), &["is not a route", "`udp:5001=127.0.0.1:5002`"]);
         emulate_refused(("--return", route), &["is not a route", "`udp:5001=127.0.0.1:5002`"]);
     }
-    command_line_refused(&["emulate"], &["--forward <ROUTE>", "--delay <DURATION>", "--rate <RATE>"]);
+    command_line_refused(&["emulate"], &["nothing to couple", "name the two ports of a link"]);
 }
 
 // `node`.

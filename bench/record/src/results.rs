@@ -122,6 +122,9 @@ pub struct ChannelResult {
     pub link: String,
     /// What the node gave it.
     pub sent: Tally,
+    /// Copies of frames that faults made.
+    #[serde(default)]
+    pub copied: Tally,
     /// What reached the other node, damaged or not.
     pub delivered: Tally,
     /// The part of `delivered` in which bits were flipped.

@@ -29,6 +29,7 @@ fn results(verdicts: &[Verdict]) -> Results {
             name: "lander→orbiter".into(),
             link: "proximity".into(),
             sent: tally,
+            copied: Tally::default(),
             delivered: Tally::default(),
             delivered_damaged: Tally::default(),
             lost: BTreeMap::from([(LossCause::NoContact, tally)]),

@@ -108,6 +108,7 @@ impl Outcome<'_> {
                     name: info.name.clone(),
                     link: info.link.clone(),
                     sent: counters.sent,
+                    copied: counters.copied,
                     delivered: counters.delivered,
                     delivered_damaged: counters.delivered_damaged,
                     lost: counters.lost.clone(),
@@ -188,8 +189,12 @@ fn spoil(cases: &mut [Case], why: &str) {
 
 pub(crate) fn accounting(channel: &ChannelResult) -> Case {
     let lost: u64 = channel.lost.values().map(|t| t.frames).sum();
+    let copies = match channel.copied.frames {
+        0 => String::new(),
+        copies => format!(" and {copies} copies"),
+    };
     let message = format!(
-        "{} frames in = {} delivered + {lost} lost + {} in flight",
+        "{} frames in{copies} = {} delivered + {lost} lost + {} in flight",
         channel.sent.frames, channel.delivered.frames, channel.in_flight.frames
     );
     let (verdict, message) = if channel.balanced {

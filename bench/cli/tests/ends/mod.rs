@@ -16,7 +16,7 @@ use std::time::Duration;
 use farlink_record::results::{Case, Results, Verdict};
 use pcap_file::DataLink;
 use pcap_file::pcapng::blocks::enhanced_packet::EnhancedPacketBlock;
-use pcap_file::pcapng::blocks::interface_description::InterfaceDescriptionBlock;
+use pcap_file::pcapng::blocks::interface_description::{InterfaceDescriptionBlock, InterfaceDescriptionOption};
 use pcap_file::pcapng::{Block, PcapNgReader, PcapNgWriter};
 use pnet_datalink::{Channel, Config, DataLinkSender};
 
@@ -317,7 +317,9 @@ fn read_slip(mut terminal: File, seen: Seen) {
 /// A capture with a frame each 100 ms, for a minute.
 fn write_capture(path: &Path, side: u8) {
     let mut out = PcapNgWriter::new(File::create(path).expect("the capture can be written")).expect("a capture");
-    let interface = InterfaceDescriptionBlock { linktype: DataLink::USER0, snaplen: 0, options: Vec::new() };
+    // The writer counts in nanoseconds whatever the block says, so the block must say so.
+    let options = vec![InterfaceDescriptionOption::IfTsResol(9)];
+    let interface = InterfaceDescriptionBlock { linktype: DataLink::USER0, snaplen: 0, options };
     out.write_pcapng_block(interface).expect("the capture can be written");
     for count in 0..600 {
         let data = frame(side, count);

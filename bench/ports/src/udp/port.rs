@@ -252,12 +252,12 @@ mod tests {
             let sent: Vec<Bytes> = (0..100u8).map(|n| Bytes::from(vec![n; 1 + usize::from(n)])).collect();
             assert_eq!(a.send(&sent), Sent::all(100));
             let after_send = base.now();
-            std::thread::sleep(std::time::Duration::from_millis(30));
+            std::thread::sleep(std::time::Duration::from_millis(400));
             let frames = receive(&mut b, &base, 100);
             assert!(frames.iter().map(|frame| &frame.content).eq(&sent));
-            assert!(frames.is_sorted_by_key(|frame| frame.at));
-            // The kernel had them all before `send` returned, however late they are read. A slewed wall clock counts little.
-            let slack = Duration::from_millis(1);
+            // The kernel had them all before `send` returned, however late they are read. The wall clock, in which it stamps, may be
+            // slewed, and whoever compares the clocks be interrupted.
+            let slack = Duration::from_millis(100);
             assert!(frames.iter().all(|frame| before <= frame.at + slack && frame.at <= after_send + slack));
 
             assert!(matches!(b.poll_notice(), Some(Notice::Up { .. })), "now it knows");

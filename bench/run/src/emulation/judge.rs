@@ -91,6 +91,7 @@ fn result(state: &ChannelState, link: &str) -> ChannelResult {
         name: state.name.clone(),
         link: link.to_owned(),
         sent: counters.sent,
+        copied: counters.copied,
         delivered: counters.delivered,
         delivered_damaged: counters.delivered_damaged,
         lost: counters.lost.clone(),
