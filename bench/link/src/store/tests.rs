@@ -269,7 +269,8 @@ fn a_bounded_store_is_like_the_queue_in_memory() {
             pair.drain()?;
         }
         drop(pairs);
-        prop_assert_eq!(budget.memory.used(), 0);
+        // The threads of the disk may be about to let go of a chunk.
+        until("memory is given back", || budget.memory.used() == 0);
         if disk.is_some() {
             let state = state(&budget);
             prop_assert_eq!((state.on_disk_bytes, state.backlog_bytes, state.lost), (0, 0, Tally::default()));
