@@ -124,7 +124,7 @@ fn emulator(routes_to: &[SocketAddr], flags: &[&str]) -> Emulator {
     for (name, _) in names.iter().zip(routes_to) {
         let begin = format!("{name}: udp:");
         ports.push(process.wait_for_line("the emulator to listen", |line| {
-            line.strip_prefix(&begin)?.split_once(' ')?.0.parse().ok()
+            line.strip_prefix(&begin)?.split_once([' ', ','])?.0.parse().ok()
         }));
     }
     Emulator { process, ports }
@@ -191,8 +191,9 @@ fn an_emulator_tells_programs_its_counts_as_json() {
     let (code, stdout, stderr) = finish(farlink().arg("emulate").args(flags));
     assert_eq!((code, stderr.as_str()), (0, ""));
     let printed: serde_json::Value = serde_json::from_str(&stdout).expect("nothing but JSON on standard output");
-    assert_eq!(printed["forward"]["balanced"], true);
-    assert_eq!(printed["forward"]["sent"]["frames"], 0);
+    let forward = &printed["channels"][0];
+    assert_eq!((&forward["name"], &forward["balanced"]), (&"forward".into(), &true.into()));
+    assert_eq!(forward["sent"]["frames"], 0);
 }
 
 #[test]

@@ -210,7 +210,8 @@ fn plan(arguments: &EmulateArguments, wanted: Vec<Wanted>, base: &Timebase) -> R
             };
             let forward = Some(channel(true));
             let return_ = link.has_return.then(|| channel(false));
-            let [a, b] = open_ports(link, base)?;
+            let flags = arguments.forward.as_ref().map(|_| ["--forward: ", "--return: "]);
+            let [a, b] = open_ports(link, base, flags.unwrap_or_default())?;
             links.push(LinkPlan { a, b, forward, return_ });
         }
         let header = header(arguments, &links);
@@ -234,15 +235,16 @@ fn plan(arguments: &EmulateArguments, wanted: Vec<Wanted>, base: &Timebase) -> R
         physics(&scenario, &names).map_err(|error| error.to_string())?;
     tolerance = tolerance.or(told);
     for (link, physics) in wanted.iter().zip(physics) {
-        let [a, b] = open_ports(link, base)?;
+        let [a, b] = open_ports(link, base, [""; 2])?;
         links.push(LinkPlan { a, b, forward: Some(physics.forward), return_: Some(physics.return_) });
     }
     Ok(Plan { links, header, epoch_unix_nanos, tolerance })
 }
 
-fn open_ports(link: &Wanted, base: &Timebase) -> Result<[Box<dyn Port>; 2], String> {
-    let open = |config: &PortConfig| config.open(base).map_err(|error| error.to_string());
-    Ok([open(&link.a)?, open(&link.b)?])
+/// Opens the ports of a link. What goes wrong is told behind what each was given by.
+fn open_ports(link: &Wanted, base: &Timebase, by: [&str; 2]) -> Result<[Box<dyn Port>; 2], String> {
+    let open = |config: &PortConfig, by: &str| config.open(base).map_err(|error| format!("{by}{error}"));
+    Ok([open(&link.a, by[0])?, open(&link.b, by[1])?])
 }
 
 fn conclude(arguments: &EmulateArguments, judged: &Judged<'_>, folder: Option<&RunFolder>) -> Ending {
