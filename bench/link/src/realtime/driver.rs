@@ -24,10 +24,6 @@ const PATIENCE: Duration = Duration::from_millis(50);
 /// How often the clocks of the machine are looked at: often enough for [`Watch`]'s heartbeat.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 
-/// For how long before something is due the driver asks again and again instead of sleeping: about what it takes a sleeping
-/// thread to get going.
-const SPIN: Duration = Duration::from_nanos(60_000);
-
 #[derive(Debug)]
 struct Slot {
     port: Box<dyn Port>,
@@ -46,6 +42,7 @@ pub(super) struct Driver {
     inbox: Receiver<Order>,
     wake: Arc<OwnedFd>,
     slept: Slept,
+    spin: Duration,
     received: Vec<Received>,
     /// What is to be done at its instant, the last first.
     script: Vec<Scheduled>,
@@ -144,6 +141,7 @@ impl Driver {
         base: Timebase,
         events: Option<Events>,
         of_all: bool,
+        spin: Duration,
         mut script: Vec<Scheduled>,
         inbox: Receiver<Order>,
         wake: Arc<OwnedFd>,
@@ -168,6 +166,7 @@ impl Driver {
             told: Told { events, of_all, last: Instant::from_nanos(i64::MIN), unrecorded: 0 },
             inbox,
             wake,
+            spin,
             slept: Slept { from: Instant::ZERO, until: Instant::ZERO },
             received: Vec::new(),
             script,
@@ -423,7 +422,7 @@ impl Driver {
             }
             let wake = self.slots.iter().filter_map(|slot| slot.port.wake_at()).min();
             left = wake.map_or(left, |wake| left.min(wake - real));
-            left = (left - SPIN).max(Duration::ZERO);
+            left = (left - self.spin).max(Duration::ZERO);
         }
         let mut watched = vec![PollFd::new(&*self.wake, PollFlags::IN)];
         let mut owners = vec![usize::MAX];

@@ -28,7 +28,7 @@ use farlink_ports::{Port, Timebase};
 use farlink_record::control::{Control, ControlledBy};
 use farlink_record::instrument::Snapshot;
 use farlink_record::{ChannelId, Stamped};
-use farlink_units::Instant;
+use farlink_units::{Duration, Instant};
 use rustix::event::{EventfdFlags, eventfd};
 
 use crate::channel::Channel;
@@ -81,15 +81,23 @@ pub struct Options {
     pub drivers: usize,
     /// Where events go. What finds no room is counted as unrecorded.
     pub events: Option<Events>,
+    /// For how long before something is due a driver asks again and again instead of sleeping. A sleeping thread takes some
+    /// 50 µs to get going, and on a virtual machine whose core has halted sometimes milliseconds.
+    pub spin: Duration,
     /// What is done at which instant, in the order of time.
     pub script: Vec<Scheduled>,
     /// What the driver threads do when they start.
     pub prepare_thread: Option<Prepare>,
 }
 
+impl Options {
+    /// What [`Options::spin`] is unless said otherwise: 60 µs.
+    pub const SPIN: Duration = Duration::from_nanos(60_000);
+}
+
 impl Default for Options {
     fn default() -> Self {
-        Options { drivers: 1, events: None, script: Vec::new(), prepare_thread: None }
+        Options { drivers: 1, events: None, spin: Options::SPIN, script: Vec::new(), prepare_thread: None }
     }
 }
 
@@ -156,7 +164,16 @@ impl Emulator {
             let wake = Arc::new(eventfd(0, EventfdFlags::NONBLOCK | EventfdFlags::CLOEXEC)?);
             let (orders, inbox) = mpsc::channel();
             let script = options.script.clone();
-            let driver = Driver::new(share, base, options.events.clone(), index == 0, script, inbox, Arc::clone(&wake));
+            let driver = Driver::new(
+                share,
+                base,
+                options.events.clone(),
+                index == 0,
+                options.spin,
+                script,
+                inbox,
+                Arc::clone(&wake),
+            );
             let channels = driver.channels();
             let (stop, prepare) = (Arc::clone(&emulator.stop), options.prepare_thread.clone());
             let work = move || {

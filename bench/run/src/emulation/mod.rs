@@ -19,7 +19,7 @@ use farlink_ports::{Port, Timebase};
 use farlink_record::control::{Control, ControlledBy};
 use farlink_record::instrument::Snapshot;
 use farlink_record::{ChannelId, Stamped};
-use farlink_units::{Instant, Size};
+use farlink_units::{Duration, Instant, Size};
 use thiserror::Error;
 
 pub use judge::{Judged, judge};
@@ -55,6 +55,8 @@ pub struct Setup {
     pub events: Option<FrameEvents>,
     /// What is said to the channels at which instant, in the order of time.
     pub script: Vec<Timed>,
+    /// For how long before something is due a thread looks at the clock instead of sleeping.
+    pub spin: Duration,
     /// Whether real-time scheduling, locked memory and a core for each thread are taken where they are permitted.
     pub realtime: bool,
 }
@@ -142,7 +144,13 @@ impl Emulation {
             channel: *channel,
             control: control.clone(),
         });
-        let options = Options { drivers, events, script: script.collect(), prepare_thread: Some(Arc::new(prepare)) };
+        let options = Options {
+            drivers,
+            events,
+            spin: setup.spin,
+            script: script.collect(),
+            prepare_thread: Some(Arc::new(prepare)),
+        };
         let emulator = Emulator::start(couplings, base, &options)?;
         drop(options);
         let mut got: Vec<(usize, Got)> = told.iter().take(drivers).collect();

@@ -84,6 +84,10 @@ pub struct EmulateArguments {
     /// How many threads share the links.
     #[arg(long, value_name = "NUMBER", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
     pub drivers: u16,
+    /// For how long before a frame is due to look at the clock again and again instead of sleeping. `2ms` keeps a core awake,
+    /// where waking one takes long.
+    #[arg(long, value_name = "DURATION", default_value = "60 us")]
+    pub spin: Duration,
     /// Take real-time scheduling, locked memory and a core for each thread, where permitted, and say what was got.
     #[arg(long)]
     pub realtime: bool,

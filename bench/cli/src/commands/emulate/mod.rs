@@ -75,6 +75,7 @@ pub fn emulate(arguments: &EmulateArguments) -> Ending {
             (None, _) => watched.then_some(FrameEvents::Unwanted),
         },
         script,
+        spin: arguments.spin,
         realtime: arguments.realtime,
     };
     let (emulation, events) = match Emulation::start(links, base, &setup) {
