@@ -221,7 +221,7 @@ fn status(name: &str) -> u64 {
     line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
 }
 
-/// Names of another process's task: this program, with one test that is ignored.
+/// This program as another process, which runs one test that is ignored.
 fn child(test: &str, directory: &Path) -> Command {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["--ignored", "--exact", test, "--nocapture"]).env("FARLINK_TEST_SPILL", directory);
