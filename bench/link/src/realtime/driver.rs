@@ -16,7 +16,7 @@ use farlink_units::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::direction::{Direction, Slept};
-use super::{Coupling, Events, Order, Scheduled};
+use super::{Coupling, Events, Options, Order, Scheduled};
 
 /// Longest wait without a look at the stop flag.
 const PATIENCE: Duration = Duration::from_millis(50);
@@ -139,14 +139,13 @@ impl Driver {
     pub(super) fn new(
         couplings: Vec<Coupling>,
         base: Timebase,
-        events: Option<Events>,
+        options: &Options,
         of_all: bool,
-        spin: Duration,
-        mut script: Vec<Scheduled>,
         inbox: Receiver<Order>,
         wake: Arc<OwnedFd>,
     ) -> Self {
-        script.reverse();
+        let (events, spin) = (options.events.clone(), options.spin);
+        let script = options.script.iter().rev().cloned().collect();
         let mut slots: Vec<Slot> = Vec::new();
         let mut directions = Vec::new();
         for Coupling { a, b, forward, return_ } in couplings {

@@ -163,17 +163,7 @@ impl Emulator {
         for (index, share) in shares.into_iter().enumerate() {
             let wake = Arc::new(eventfd(0, EventfdFlags::NONBLOCK | EventfdFlags::CLOEXEC)?);
             let (orders, inbox) = mpsc::channel();
-            let script = options.script.clone();
-            let driver = Driver::new(
-                share,
-                base,
-                options.events.clone(),
-                index == 0,
-                options.spin,
-                script,
-                inbox,
-                Arc::clone(&wake),
-            );
+            let driver = Driver::new(share, base, options, index == 0, inbox, Arc::clone(&wake));
             let channels = driver.channels();
             let (stop, prepare) = (Arc::clone(&emulator.stop), options.prepare_thread.clone());
             let work = move || {
