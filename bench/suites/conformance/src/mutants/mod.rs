@@ -1,0 +1,156 @@
+//! Nodes that misbehave in one named way, so that the suites are judged too.
+//!
+//! Most mutants rewrite what the built-in node sends or hears, and are data: `fixtures/catalogue/mutants-*.yaml`. The rest
+//! are switches in the engines. Each names the cases that must catch it.
+
+mod bundle;
+mod ltp;
+mod tcpcl;
+
+use std::sync::LazyLock;
+
+use bytes::Bytes;
+use farlink_units::Instant;
+use serde::Deserialize;
+
+use crate::medium::{Door, SimulatedConfig};
+
+/// A datagram, or octets of a stream, on its way in or out of a mutant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Frame {
+    /// Over which door.
+    pub door: Door,
+    /// The octets.
+    pub octets: Bytes,
+}
+
+/// What a mutation makes of a frame.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Mutated {
+    /// What goes on at once.
+    pub now: Vec<Frame>,
+    /// What goes on later, and when. Only for what the node sends.
+    pub later: Vec<(Instant, Frame)>,
+    /// Whether the node ends here.
+    pub ends: bool,
+}
+
+impl From<Frame> for Mutated {
+    fn from(frame: Frame) -> Self {
+        Mutated { now: vec![frame], ..Mutated::default() }
+    }
+}
+
+/// A way to misbehave.
+pub trait Mutation {
+    /// The node sends a frame.
+    fn sends(&mut self, now: Instant, frame: Frame) -> Mutated {
+        let _ = now;
+        frame.into()
+    }
+
+    /// The node hears a frame.
+    fn hears(&mut self, now: Instant, frame: Frame) -> Mutated {
+        let _ = now;
+        frame.into()
+    }
+}
+
+/// A node that misbehaves in one way.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Mutant {
+    /// Its name.
+    pub id: String,
+    /// What it does wrong.
+    pub what: String,
+    /// The cases that must catch it.
+    pub caught_by: Vec<String>,
+    /// How what it sends and hears is rewritten. Every entry is applied, in order.
+    #[serde(default)]
+    pub rewrite: Vec<Rewrite>,
+    /// What its engines do wrong.
+    #[serde(default)]
+    pub switch: Option<Switch>,
+}
+
+/// A rewrite of what goes in or out.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Rewrite {
+    /// Of LTP segments.
+    Ltp(ltp::Rewrite),
+    /// Of bundles in datagrams.
+    Bundle(bundle::Rewrite),
+    /// Of TCPCL messages.
+    Tcpcl(tcpcl::Rewrite),
+}
+
+/// A switch inside an engine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Switch {}
+
+impl Mutant {
+    /// Makes a node this mutant.
+    pub fn apply(&self, config: &mut SimulatedConfig) {
+        let mut all: Vec<Box<dyn Mutation>> = Vec::new();
+        for rewrite in &self.rewrite {
+            all.push(match rewrite {
+                Rewrite::Ltp(rewrite) => Box::new(ltp::Rewriter::new(rewrite.clone())),
+                Rewrite::Bundle(rewrite) => Box::new(bundle::Rewriter::new(rewrite.clone())),
+                Rewrite::Tcpcl(rewrite) => Box::new(tcpcl::Rewriter::new(rewrite.clone())),
+            });
+        }
+        config.mutation = Some(Box::new(Chain(all)));
+    }
+}
+
+/// One mutation after the other.
+struct Chain(Vec<Box<dyn Mutation>>);
+
+impl Chain {
+    fn pass(&mut self, frame: Frame, each: impl Fn(&mut dyn Mutation, Frame) -> Mutated) -> Mutated {
+        let mut whole = Mutated::from(frame);
+        for mutation in &mut self.0 {
+            for frame in std::mem::take(&mut whole.now) {
+                let part = each(mutation.as_mut(), frame);
+                whole.now.extend(part.now);
+                whole.later.extend(part.later);
+                whole.ends |= part.ends;
+            }
+        }
+        whole
+    }
+}
+
+impl Mutation for Chain {
+    fn sends(&mut self, now: Instant, frame: Frame) -> Mutated {
+        self.pass(frame, |mutation, frame| mutation.sends(now, frame))
+    }
+
+    fn hears(&mut self, now: Instant, frame: Frame) -> Mutated {
+        self.pass(frame, |mutation, frame| mutation.hears(now, frame))
+    }
+}
+
+macro_rules! files {
+    ($($name:literal),* $(,)?) => {
+        [$(($name, include_str!(concat!("../../../../../fixtures/catalogue/mutants-", $name, ".yaml")))),*]
+    };
+}
+
+static MUTANTS: LazyLock<Vec<(&'static str, Vec<Mutant>)>> = LazyLock::new(|| {
+    files!["ltp", "bpv7", "tcpclv4", "framing", "contacts"]
+        .into_iter()
+        .map(|(name, text)| match serde_yaml::from_str(text) {
+            Ok(mutants) => (name, mutants),
+            Err(error) => panic!("fixtures/catalogue/mutants-{name}.yaml: {error}"),
+        })
+        .collect()
+});
+
+/// Every mutant, with the name of the suite that it is for.
+pub fn all() -> impl Iterator<Item = (&'static str, &'static Mutant)> {
+    MUTANTS.iter().flat_map(|(suite, mutants)| mutants.iter().map(|mutant| (*suite, mutant)))
+}

@@ -1,0 +1,241 @@
+//! Running cases against a target.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use farlink_units::Duration;
+
+use crate::case::{Case, Suite};
+use crate::catalogue::Grade;
+use crate::exchange::Exchange;
+use crate::medium::Medium;
+use crate::outcome::{Finding, Kind, Outcome};
+use crate::profile::Profile;
+use crate::tester::Tester;
+
+/// A node that cases can be run against.
+pub trait Target {
+    /// The configurations in which the node can be started, the usual one first. A case runs in the first that offers what it
+    /// needs.
+    fn profiles(&self) -> &[Profile];
+
+    /// The node in a configuration, ready for a case: the one that runs already, or one started anew.
+    ///
+    /// # Errors
+    /// It cannot be started; why, and how to mend it.
+    fn medium(&mut self, configuration: usize) -> Result<&mut dyn Medium, String>;
+
+    /// Whether the node can be started anew after it has ended or hangs.
+    fn can_restart(&self) -> bool;
+
+    /// Ends the node, so that the next [`Target::medium`] starts it anew.
+    fn stop(&mut self);
+}
+
+/// How cases are run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// Seed of the tester's random draws; each case draws from its own stream.
+    pub seed: u64,
+    /// How often each case is run.
+    pub repeat: u32,
+    /// By how much the bench's own timing may be off before a verdict that depends on time is inconclusive.
+    pub timing_tolerance: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options { seed: 1, repeat: 1, timing_tolerance: Duration::from_millis(200) }
+    }
+}
+
+/// What became of one case.
+#[derive(Clone, Debug)]
+pub struct CaseRun {
+    /// The case.
+    pub case: Case,
+    /// How it came out.
+    pub outcome: Outcome,
+    /// What was expected; empty for what passed.
+    pub expected: String,
+    /// What was seen; for what was not tried, why.
+    pub actual: String,
+    /// Remarks.
+    pub notes: Vec<String>,
+    /// What went to and fro.
+    pub exchange: Exchange,
+    /// The place of the configuration among [`Target::profiles`]; `None` if no node was there.
+    pub configuration: Option<usize>,
+    /// Which repetition, from 0.
+    pub repetition: u32,
+    /// How late the bench was at most.
+    pub timing_error: Duration,
+}
+
+/// Runs cases one after the other, and tells of each as it ends. Requirements on everything that a node emits are judged over
+/// all exchanges, so their outcome may change until the end; what is returned is what counts.
+pub fn run(
+    cases: &[Case],
+    target: &mut dyn Target,
+    options: Options,
+    mut told: impl FnMut(&CaseRun),
+    stop: impl Fn() -> bool,
+) -> Vec<CaseRun> {
+    let mut runs: Vec<CaseRun> = Vec::new();
+    let mut gone: Option<String> = None;
+    for repetition in 0..options.repeat.max(1) {
+        for case in cases {
+            if stop() {
+                let why = "the run was interrupted";
+                runs.push(not_tried(*case, repetition, Outcome::Inconclusive, why));
+                continue;
+            }
+            let run = match &gone {
+                Some(why) => not_tried(*case, repetition, Outcome::Inconclusive, why),
+                None => one(*case, target, options, repetition),
+            };
+            if matches!(run.outcome, Outcome::Crash | Outcome::Hang) {
+                target.stop();
+                if !target.can_restart() {
+                    gone = Some(format!(
+                        "the node did not survive {}, and its description does not say how to start it",
+                        case.id
+                    ));
+                }
+            }
+            told(&run);
+            runs.push(run);
+        }
+    }
+    watch(&mut runs, target.profiles());
+    runs
+}
+
+/// The configuration for a case, or what is missing.
+fn configuration(case: &Case, profiles: &[Profile]) -> Result<usize, String> {
+    let offers = |profile: &Profile| case.all_needs().all(|need| profile.offers(need)) && speaks(profile, case.suite);
+    profiles.iter().position(offers).ok_or_else(|| {
+        let Some(usual) = profiles.first() else { return "no node is described".to_owned() };
+        let missing: Vec<&str> = case.all_needs().filter(|need| !usual.offers(need)).collect();
+        match missing.is_empty() {
+            true => format!("the node's description has no {} section", case.suite),
+            false => format!("the node does not offer {}", missing.join(", ")),
+        }
+    })
+}
+
+fn speaks(profile: &Profile, suite: Suite) -> bool {
+    match suite {
+        Suite::Ltp => profile.ltp.is_some(),
+        Suite::Bpv7 => profile.bundles.is_some(),
+        Suite::Tcpclv4 => profile.tcpcl.is_some(),
+        Suite::Framing | Suite::Contacts => true,
+    }
+}
+
+fn not_tried(case: Case, repetition: u32, outcome: Outcome, why: &str) -> CaseRun {
+    CaseRun {
+        case,
+        outcome,
+        expected: String::new(),
+        actual: why.to_owned(),
+        notes: Vec::new(),
+        exchange: Exchange::default(),
+        configuration: None,
+        repetition,
+        timing_error: Duration::ZERO,
+    }
+}
+
+/// The seed of one case: another for each case and repetition, and the same whatever else is selected.
+fn seed_of(case: &Case, seed: u64, repetition: u32) -> u64 {
+    // FNV-1a.
+    let octets = case.id.bytes().chain(seed.to_be_bytes()).chain(repetition.to_be_bytes());
+    octets.fold(0xcbf2_9ce4_8422_2325, |hash, octet| (hash ^ u64::from(octet)).wrapping_mul(0x0100_0000_01b3))
+}
+
+fn one(case: Case, target: &mut dyn Target, options: Options, repetition: u32) -> CaseRun {
+    let place = match configuration(&case, target.profiles()) {
+        Ok(place) => place,
+        Err(why) => return not_tried(case, repetition, Outcome::Skipped, &why),
+    };
+    let profile = target.profiles()[place].clone();
+    let medium = match target.medium(place) {
+        Ok(medium) => medium,
+        Err(why) => return not_tried(case, repetition, Outcome::BenchError, &why),
+    };
+    let _ = medium.timing_error();
+    let mut tester = Tester::new(medium, &profile, seed_of(&case, options.seed, repetition));
+    // A panic in here is the built-in node's, which runs in this process; it counts as a crash of the node.
+    let judged = catch_unwind(AssertUnwindSafe(|| (case.judge)(&mut tester)));
+    let panicked = judged.is_err();
+    let mut finding = judged.unwrap_or_else(|_| {
+        let kind = Kind::Ended;
+        Err(Finding { kind, expected: "a node that goes on".to_owned(), actual: "it panicked".to_owned() })
+    });
+    let mut hangs = None;
+    if !panicked && tester.ended().is_none() {
+        tester.forget();
+        let alive = catch_unwind(AssertUnwindSafe(|| crate::cases::alive(case.suite, &mut tester)));
+        match alive {
+            Ok(Ok(())) => {}
+            Ok(Err(why)) if why.kind == Kind::Ended => finding = Err(why),
+            Ok(Err(why)) if matches!(why.kind, Kind::Unsupported | Kind::BenchError) => {
+                tester.note(format!("whether the node is still alive was not asked: {}", why.actual));
+            }
+            Ok(Err(why)) => hangs = Some(why),
+            Err(_) => {
+                let kind = Kind::Ended;
+                finding =
+                    Err(Finding { kind, expected: "a node that goes on".to_owned(), actual: "it panicked".to_owned() });
+            }
+        }
+    }
+    let (exchange, notes) = tester.into_parts();
+    let timing_error = medium.timing_error();
+    let worst = case.requirement().verdict;
+    let (mut outcome, mut expected, mut actual) = match &finding {
+        Ok(()) => (Outcome::Pass, String::new(), String::new()),
+        Err(finding) => (finding.outcome(worst), finding.expected.clone(), finding.actual.clone()),
+    };
+    if let Some(why) = hangs {
+        outcome = Outcome::Hang;
+        expected = format!("after the case, {}", why.expected);
+        actual = match actual.is_empty() {
+            true => why.actual,
+            false => format!("{}; and before, {actual}", why.actual),
+        };
+    } else if timing_error > options.timing_tolerance && outcome.is_failure(true) && outcome != Outcome::Crash {
+        actual = format!("the bench itself was late by {timing_error}, so this decides nothing: {actual}");
+        outcome = Outcome::Inconclusive;
+    }
+    CaseRun { case, outcome, expected, actual, notes, exchange, configuration: Some(place), repetition, timing_error }
+}
+
+/// Asks the cases that watch about every exchange. A case that was tried and watches takes the worst that is found.
+fn watch(runs: &mut [CaseRun], profiles: &[Profile]) {
+    for place in 0..runs.len() {
+        let Some(judge) = runs[place].case.watch else { continue };
+        if runs[place].outcome == Outcome::Skipped {
+            continue;
+        }
+        let worst: Grade = runs[place].case.requirement().verdict;
+        let found = runs.iter().enumerate().find_map(|(other, run)| {
+            let finding = judge(&run.exchange, profiles.get(run.configuration?)?).err()?;
+            Some((other, finding))
+        });
+        let Some((other, finding)) = found else { continue };
+        let outcome = finding.outcome(worst);
+        if outcome <= runs[place].outcome || runs[place].outcome.is_failure(false) {
+            continue;
+        }
+        let seen_in = (other != place).then(|| (runs[other].case.id, runs[other].exchange.clone()));
+        let run = &mut runs[place];
+        run.outcome = outcome;
+        run.expected = finding.expected;
+        run.actual = finding.actual;
+        if let Some((id, exchange)) = seen_in {
+            run.notes.push(format!("seen in the exchange of {id}, which is shown"));
+            run.exchange = exchange;
+        }
+    }
+}
