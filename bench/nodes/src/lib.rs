@@ -8,4 +8,5 @@ pub mod applications;
 pub mod builtin;
 pub mod ltp_udp;
 pub mod standalone;
+pub mod process;
 pub mod store;
