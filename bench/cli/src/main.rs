@@ -37,6 +37,7 @@ enum Command {
     Ctl(commands::ctl::CtlArguments),
     Bundle(commands::bundle::BundleArguments),
     Ltp(commands::ltp::LtpArguments),
+    Conform(Box<commands::conform::ConformArguments>),
     Geometry(commands::geometry::GeometryArguments),
     Plan(Box<commands::plan::PlanArguments>),
 }
@@ -89,6 +90,7 @@ fn main() -> ExitCode {
         Command::Ctl(arguments) => commands::ctl::ctl(&arguments),
         Command::Bundle(arguments) => commands::bundle::bundle(&arguments),
         Command::Ltp(arguments) => commands::ltp::ltp(&arguments),
+        Command::Conform(arguments) => commands::conform::conform(&arguments),
         Command::Geometry(arguments) => commands::geometry::geometry(&arguments),
         Command::Plan(arguments) => commands::plan::plan(&arguments),
     };

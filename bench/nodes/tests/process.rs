@@ -15,7 +15,8 @@ fn shell(script: &str) -> Plan {
 fn what_it_started_ends_with_it() {
     let folder = tempfile::tempdir().unwrap();
     let script = "sleep 1000 & echo $! > child; echo ready; wait";
-    let mut node = NodeProcess::start(Plan { ready: Ready::Line("ready".into()), ..shell(script) }, folder.path()).unwrap();
+    let mut node =
+        NodeProcess::start(Plan { ready: Ready::Line("ready".into()), ..shell(script) }, folder.path()).unwrap();
     assert_eq!(node.ended(), None);
     let child: i32 = std::fs::read_to_string(folder.path().join("child")).unwrap().trim().parse().unwrap();
     node.stop();

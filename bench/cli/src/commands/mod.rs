@@ -2,6 +2,7 @@
 
 pub mod bundle;
 pub mod check;
+pub mod conform;
 pub mod ctl;
 pub mod doctor;
 pub mod emulate;

@@ -41,13 +41,12 @@ pub struct Builtin<'a> {
     seed: u64,
     mutant: Option<&'a Mutant>,
     running: Option<Simulated>,
-    started: u64,
 }
 
 impl<'a> Builtin<'a> {
     /// The node as it is.
     pub fn new(seed: u64) -> Self {
-        Builtin { profiles: vec![usual()], seed, mutant: None, running: None, started: 0 }
+        Builtin { profiles: vec![usual()], seed, mutant: None, running: None }
     }
 
     /// The node misbehaving in one way.
@@ -61,15 +60,17 @@ impl Target for Builtin<'_> {
         &self.profiles
     }
 
-    fn medium(&mut self, configuration: usize) -> Result<&mut dyn Medium, String> {
-        self.started += 1;
-        // Session and serial numbers differ from case to case, and are the same whenever the run is repeated.
-        let seed = self.seed.wrapping_mul(1_000_003).wrapping_add(self.started);
-        let mut config = simulated(&self.profiles[configuration], seed);
+    fn start(&mut self, configuration: usize, seed: u64) -> Result<(), String> {
+        let mut config = simulated(&self.profiles[configuration], seed ^ self.seed);
         if let Some(mutant) = self.mutant {
             mutant.apply(&mut config);
         }
-        Ok(self.running.insert(Simulated::new(config)))
+        self.running = Some(Simulated::new(config));
+        Ok(())
+    }
+
+    fn medium(&mut self) -> Option<&mut dyn Medium> {
+        self.running.as_mut().map(|running| running as &mut dyn Medium)
     }
 
     fn can_restart(&self) -> bool {

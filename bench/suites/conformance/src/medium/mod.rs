@@ -1,12 +1,14 @@
 //! What a case speaks to.
 
 mod simulated;
+mod sockets;
 
 use farlink_units::{Duration, Instant};
 use farlink_wire::bpv7::Eid;
 use thiserror::Error;
 
 pub use simulated::{Simulated, SimulatedConfig};
+pub use sockets::{Hooks, NoHooks, SocketDoor, Sockets};
 
 /// A way into the node under test, and out of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

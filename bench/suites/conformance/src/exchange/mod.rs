@@ -1,6 +1,11 @@
 //! What went to and fro in one case.
 
+mod capture;
+mod ladder;
+
 use farlink_units::{Duration, Instant};
+
+pub use ladder::{hex, in_words};
 
 use crate::medium::{Arrival, Door, Happening, Stream};
 
