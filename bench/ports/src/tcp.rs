@@ -64,13 +64,13 @@ const ROOM_AGAIN: usize = WRITE_BUFFER / 2;
 /// Connections accepted from one listener in one poll.
 const ACCEPT_TURN: usize = 64;
 
-/// A port that is listened to.
+/// A port that is listened to, by its number among those of the same owner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ListenerId(usize);
+pub struct ListenerId(pub usize);
 
-/// A connection. Numbers are never used again.
+/// A connection, by its number among those of the same owner. Numbers are never used again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ConnectionId(usize);
+pub struct ConnectionId(pub usize);
 
 /// Why a connection is closed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

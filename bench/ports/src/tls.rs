@@ -231,8 +231,8 @@ impl TlsSettings {
 /// Why the peer's certificate was refused, in words, from the verifier to the connection.
 type Refusal = Arc<Mutex<Option<String>>>;
 
-/// TLS on one connection.
-pub(crate) struct Tls {
+/// TLS on one connection. It holds no connection: its owner carries the octets.
+pub struct Tls {
     connection: Connection,
     refusal: Refusal,
 }
@@ -244,8 +244,11 @@ impl fmt::Debug for Tls {
 }
 
 impl Tls {
-    /// Begins a handshake with the peer at this address.
-    pub(crate) fn new(role: TlsRole, settings: &TlsSettings, peer: IpAddr) -> Result<Self, String> {
+    /// Begins a handshake with the peer at this address. Of a client, [`Tls::read`] of nothing brings the first octets.
+    ///
+    /// # Errors
+    /// The settings cannot be used, in words.
+    pub fn new(role: TlsRole, settings: &TlsSettings, peer: IpAddr) -> Result<Self, String> {
         let refusal = Refusal::default();
         let verifier = Arc::new(PeerVerifier::new(settings, Arc::clone(&refusal)));
         let resolver = Arc::new(SingleCertAndKey::from(Arc::clone(&settings.identity)));
@@ -283,12 +286,13 @@ impl Tls {
         Ok(Tls { connection, refusal })
     }
 
-    pub(crate) fn is_handshaking(&self) -> bool {
+    /// Whether the handshake goes on: nothing can be written yet.
+    pub fn is_handshaking(&self) -> bool {
         self.connection.is_handshaking()
     }
 
     /// What the peer has shown.
-    pub(crate) fn peer_certificate(&self) -> PeerCertificate {
+    pub fn peer_certificate(&self) -> PeerCertificate {
         let shown = self.connection.peer_certificates().and_then(<[_]>::first);
         shown.and_then(|certificate| PeerCertificate::read(certificate)).unwrap_or_default()
     }
@@ -298,7 +302,7 @@ impl Tls {
     ///
     /// # Errors
     /// TLS failed, in words. The alert is in `out`.
-    pub(crate) fn read(&mut self, mut octets: &[u8], out: &mut BytesMut) -> Result<(Vec<u8>, bool), String> {
+    pub fn read(&mut self, mut octets: &[u8], out: &mut BytesMut) -> Result<(Vec<u8>, bool), String> {
         let mut data = Vec::new();
         let mut ended = false;
         loop {
@@ -329,14 +333,14 @@ impl Tls {
     }
 
     /// Encrypts.
-    pub(crate) fn write(&mut self, octets: &[u8], out: &mut BytesMut) {
+    pub fn write(&mut self, octets: &[u8], out: &mut BytesMut) {
         // Into memory without a limit: this cannot fail.
         let _ = self.connection.writer().write_all(octets);
         self.collect(out);
     }
 
     /// Ends with a closure alert.
-    pub(crate) fn close(&mut self, out: &mut BytesMut) {
+    pub fn close(&mut self, out: &mut BytesMut) {
         self.connection.send_close_notify();
         self.collect(out);
     }

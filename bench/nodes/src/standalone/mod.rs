@@ -15,16 +15,15 @@ mod near;
 mod outbound;
 mod sessions;
 mod setup;
+mod streams;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use farlink_engine::bp::{
-    BundleId, Failure, FailureAction, Handle, Refusal, Registration, Transmission, TransmitError,
-};
+use farlink_engine::bp::{BundleId, FailureAction, Handle, Registration, Transmission, TransmitError};
 use farlink_engine::ltp::PeerConfig;
 use farlink_link::Node;
-use farlink_ports::tcp::{ConnectionId, ListenerId, StreamEvent, StreamPorts};
+use farlink_ports::tcp::{StreamEvent, StreamPorts};
 use farlink_record::Event;
 use farlink_units::{Duration, Instant};
 use farlink_wire::bpv7::Eid;
@@ -34,15 +33,11 @@ use crate::builtin::{BuiltinNode, Delivery, Reported};
 use crate::store::BundleStore;
 use datagrams::Datagrams;
 use ltp_port::LtpPort;
-use outbound::Dial;
-use sessions::{Connection, Terms};
 pub use setup::{Link, LinkLayer, Listener, LtpRoute, LtpSetup, RunError, STRANGER, Secured, Setup, StartError};
+pub use streams::{StreamLayers, Streams};
 
 /// Longest wait without a look at what the owner wants.
 const PATIENCE: Duration = Duration::from_millis(50);
-
-/// Bundles that are given to a stream before it has taken the ones before.
-const AHEAD: usize = 4;
 
 /// The socket of LTP, and that of datagrams with bundles, in the poll.
 const LTP_SOCKET: u64 = 0;
@@ -78,15 +73,9 @@ pub struct StandaloneNode {
     /// The store has failed: what waits for the disk never gets there, and must not be acted upon.
     store_failed: bool,
     applications: Option<ApplicationsHeld>,
-    ports: StreamPorts,
+    streams: StreamLayers<StreamPorts>,
     ltp: Option<LtpPort>,
     datagrams: Option<Datagrams>,
-    listeners: BTreeMap<ListenerId, ListenerKind>,
-    links: Vec<LinkState>,
-    connections: BTreeMap<ConnectionId, Connection>,
-    opportunistic: bool,
-    /// Transfers of TCPCL whose bundles are in the agent but not yet on the disk.
-    to_accept: Vec<(ConnectionId, u64)>,
     /// Requests of applications that wait for the disk.
     to_answer: Vec<(SendRequest, Result<BundleId, TransmitError>)>,
     /// What becomes of data that an application could not take, by its endpoint.
@@ -96,22 +85,6 @@ pub struct StandaloneNode {
     told: Vec<Told>,
     events: Vec<StreamEvent>,
     origin: std::time::Instant,
-}
-
-#[derive(Debug)]
-enum ListenerKind {
-    Tcpcl(Option<Secured>),
-    Stcp,
-    Mtcp,
-}
-
-/// A neighbour by a stream layer, and the connection to it.
-#[derive(Debug)]
-struct LinkState {
-    link: Link,
-    dial: Dial,
-    /// The contact that was given up for want of a connection.
-    failed_contact: Option<Instant>,
 }
 
 struct ApplicationsHeld(Applications);
@@ -173,16 +146,6 @@ impl StandaloneNode {
         if let Some(datagrams) = &datagrams {
             ports.register_udp(datagrams.socket(), DATAGRAM_SOCKET)?;
         }
-        let mut kinds = BTreeMap::new();
-        for listener in listeners {
-            let (address, kind) = match listener {
-                Listener::Tcpcl { address, tls } => (address, ListenerKind::Tcpcl(tls)),
-                Listener::Stcp(address) => (address, ListenerKind::Stcp),
-                Listener::Mtcp(address) => (address, ListenerKind::Mtcp),
-                Listener::Udp(_) => continue,
-            };
-            kinds.insert(ports.listen(address)?, kind);
-        }
         let waker = ports.waker();
         let wake = Arc::new(move || drop(waker.wake()));
         let limits = Limits { longest_unit, ..Limits::default() };
@@ -197,20 +160,15 @@ impl StandaloneNode {
                 node.set_longest_bundle(&link.node, farlink_ports::udp::MAX_DATAGRAM);
             }
         }
-        let links = links.into_iter().map(|link| LinkState { link, dial: Dial::default(), failed_contact: None });
+        let streams = StreamLayers::new(ports, listeners, links, opportunistic)?;
         let mut this = StandaloneNode {
             node,
             store,
             store_failed: false,
             applications: held,
-            ports,
+            streams,
             ltp,
             datagrams,
-            listeners: kinds,
-            links: links.collect(),
-            connections: BTreeMap::new(),
-            opportunistic,
-            to_accept: Vec::new(),
             to_answer: Vec::new(),
             on_failure,
             delivering: BTreeMap::new(),
@@ -241,14 +199,7 @@ impl StandaloneNode {
         if let Some(ltp) = &self.ltp {
             all.extend(ltp.address().map(|address| format!("{address} for ltp")));
         }
-        for (listener, kind) in &self.listeners {
-            let layer = match kind {
-                ListenerKind::Tcpcl(_) => "tcpcl",
-                ListenerKind::Stcp => "stcp",
-                ListenerKind::Mtcp => "mtcp",
-            };
-            all.extend(self.ports.listening_address(*listener).map(|address| format!("{address} for {layer}")));
-        }
+        all.extend(self.streams.listening().map(|(address, layer)| format!("{address} for {layer}")));
         if let Some(datagrams) = &self.datagrams {
             all.extend(datagrams.address().map(|address| format!("{address} for bundles")));
         }
@@ -273,7 +224,7 @@ impl StandaloneNode {
 
     /// Whether nothing is under way: no LTP session, no TCPCL transfer.
     pub fn is_quiet(&self) -> bool {
-        self.node.open_sessions() == (0, 0, 0) && self.connections.values().all(Connection::is_quiet)
+        self.node.open_sessions() == (0, 0, 0) && self.streams.is_quiet()
     }
 
     /// Ends TCPCL sessions in order. They are over when [`StandaloneNode::turn`] has gone on for a little.
@@ -282,15 +233,12 @@ impl StandaloneNode {
             return;
         }
         let now = self.now();
-        let all: Vec<ConnectionId> = self.connections.keys().copied().collect();
-        for connection in all {
-            self.end_session(now, connection);
-        }
+        self.streams.close(now, &mut self.node);
     }
 
     /// Connections that are open.
     pub fn open_connections(&self) -> usize {
-        self.connections.len()
+        self.streams.open_connections()
     }
 
     /// Does what is due, waits a little for something to happen, and takes it. Returns what there is to tell.
@@ -306,15 +254,15 @@ impl StandaloneNode {
         if self.node.poll_timeout().is_some_and(|at| at <= now) {
             self.node.handle_timeout(now);
         }
-        self.session_timeouts(now);
+        self.streams.handle_timeout(now, &mut self.node);
         self.application_events(now);
-        self.dial(now);
+        self.streams.dial(now, &mut self.node);
         self.commit()?;
         self.act_on_what_is_durable(now);
         let mut next = self.send(now)?.min(now + PATIENCE);
         // What sending has changed, an expired bundle say, is on the disk before it is acted upon.
         self.commit()?;
-        for timeout in [self.node.poll_timeout(), self.session_timeout(), self.next_dial()].into_iter().flatten() {
+        for timeout in [self.node.poll_timeout(), self.streams.poll_timeout(self.now())].into_iter().flatten() {
             next = next.min(timeout);
         }
         if self.has_received_more() {
@@ -322,7 +270,8 @@ impl StandaloneNode {
         }
         let mut events = std::mem::take(&mut self.events);
         let wait = next.saturating_since(self.now()).to_std();
-        self.ports
+        self.streams
+            .streams()
             .poll(Some(wait), &mut events)
             .map_err(|source| RunError::Port { port: "the poll of all ports".to_owned(), source })?;
         let now = self.now();
@@ -331,6 +280,7 @@ impl StandaloneNode {
         }
         self.events = events;
         self.receive_datagrams(now)?;
+        self.told.extend(self.streams.take_lines().map(Told::Line));
         while let Some(event) = self.node.poll_event() {
             self.told.push(Told::Event(event));
         }
@@ -357,9 +307,7 @@ impl StandaloneNode {
     }
 
     fn act_on_what_is_durable(&mut self, now: Instant) {
-        for (connection, transfer) in std::mem::take(&mut self.to_accept) {
-            self.accept_transfer(now, connection, transfer);
-        }
+        self.streams.accept_transfers(now, &mut self.node);
         for (request, outcome) in std::mem::take(&mut self.to_answer) {
             match outcome {
                 Ok(id) => request.reply(Ok(&id)),
@@ -421,7 +369,7 @@ impl StandaloneNode {
         if let Some(datagrams) = &mut self.datagrams {
             next = next.min(datagrams.send(now, &mut self.node)?);
         }
-        Ok(next.min(self.send_streams(now)))
+        Ok(next.min(self.streams.send(now, &mut self.node)))
     }
 
     fn has_received_more(&self) -> bool {
@@ -451,45 +399,7 @@ impl StandaloneNode {
                 }
             }
             StreamEvent::Woken => {}
-            StreamEvent::Accepted { listener, connection, peer } => {
-                let here = self.node.node_id().clone();
-                let accepted = match self.listeners.get(&listener) {
-                    Some(ListenerKind::Tcpcl(tls)) => {
-                        let terms = Terms { link: None, tls: tls.clone(), keepalive_s: 30, segment: 1 << 16 };
-                        Connection::tcpcl(now, &here, terms, peer)
-                    }
-                    Some(ListenerKind::Stcp) => Connection::stcp_in(peer),
-                    Some(ListenerKind::Mtcp) => Connection::mtcp_in(peer),
-                    None => return self.ports.abort(connection),
-                };
-                self.connections.insert(connection, accepted);
-                self.after_session_call(now, connection);
-            }
-            StreamEvent::Connected(connection) => self.dialled(now, connection),
-            StreamEvent::ConnectFailed { connection, reason } => {
-                if let Some(link) = self.link_of_dial(connection) {
-                    let node = &self.links[link].link.node;
-                    let line = format!("no connection to {node}: {reason}");
-                    if self.links[link].dial.failed(now) {
-                        self.line(line);
-                    }
-                }
-            }
-            StreamEvent::Data { connection, octets } => self.stream_data(now, connection, &octets),
-            StreamEvent::Secured { connection, peer } => self.secured(now, connection, &peer),
-            StreamEvent::Writable(connection) => self.after_session_call(now, connection),
-            StreamEvent::Closed { connection, reason } => self.stream_closed(now, connection, &reason.to_string()),
+            event => self.streams.handle_event(now, &mut self.node, event),
         }
-    }
-
-    /// A bundle that came over a layer without acknowledgments.
-    fn take_bundle(&mut self, now: Instant, from: &Eid, bundle: &bytes::Bytes) {
-        // Nobody can be told that it found no room; the agent deletes it, and reports that.
-        let _ = self.node.receive(now, from, bundle, Refusal::Impossible);
-    }
-
-    /// A bundle that did not get through.
-    fn failed(&mut self, now: Instant, handle: Handle, failure: Failure) {
-        self.node.forwarding_failed(now, handle, failure);
     }
 }

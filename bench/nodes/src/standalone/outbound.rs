@@ -5,12 +5,14 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 use farlink_engine::bp::{Failure, Handle};
 use farlink_engine::ltp::Block;
-use farlink_ports::tcp::{ConnectionId, StreamPorts, WRITE_BUFFER};
+use farlink_ports::tcp::{ConnectionId, WRITE_BUFFER};
 use farlink_units::{Duration, Instant};
 use farlink_wire::{mtcp, stcp};
 
 use super::sessions::{Connection, Terms};
-use super::{AHEAD, LinkLayer, StandaloneNode};
+use super::setup::LinkLayer;
+use super::streams::{AHEAD, StreamLayers, Streams};
+use crate::builtin::BuiltinNode;
 
 /// The first pause before dialling again, and the longest.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
@@ -100,7 +102,7 @@ impl Stream {
         true
     }
 
-    fn write(&mut self, ports: &mut StreamPorts, connection: ConnectionId) {
+    fn write(&mut self, ports: &mut impl Streams, connection: ConnectionId) {
         while let Some(piece) = self.pieces.front_mut() {
             let taken = ports.write(connection, piece);
             self.written += taken as u64;
@@ -120,13 +122,13 @@ impl Stream {
     }
 }
 
-impl StandaloneNode {
+impl<S: Streams> StreamLayers<S> {
     pub(super) fn link_of_dial(&self, connection: ConnectionId) -> Option<usize> {
         self.links.iter().position(|l| l.dial.connection == Some(connection))
     }
 
     /// Makes the connections that are wanted, and gives up contacts that stay without one.
-    pub(super) fn dial(&mut self, now: Instant) {
+    pub fn dial(&mut self, now: Instant, node: &mut BuiltinNode) {
         for index in 0..self.links.len() {
             let state = &self.links[index];
             let (to, always) = match state.link.layer {
@@ -134,38 +136,37 @@ impl StandaloneNode {
                 LinkLayer::Stcp(to) | LinkLayer::Mtcp(to) => (Some(to), false),
                 LinkLayer::Udp { .. } => continue,
             };
-            let node = state.link.node.clone();
+            let neighbour = state.link.node.clone();
             let window = state.link.open.open_at(now).map(|w| w.start);
             let may_dial = state.dial.connection.is_none() && state.dial.retry_at.is_none_or(|at| at <= now);
             if let (Some(to), Some(_), true) = (to, window, may_dial)
-                && (always || self.node.has_queued(&node))
+                && (always || node.has_queued(&neighbour))
             {
                 self.links[index].dial.connection = Some(self.ports.connect(to));
             }
             let state = &self.links[index];
             if let Some(start) = window.filter(|start| state.link.planned && now - *start > CONTACT_PATIENCE)
                 && state.failed_contact != Some(start)
-                && !self.is_connected_to(&node)
+                && !self.is_connected_to(&neighbour)
                 && (always || state.dial.pause.is_some())
             {
                 self.links[index].failed_contact = Some(start);
-                if self.node.contact_failed(now, &node) {
-                    self.line(format!("the contact with {node} does not happen: there is no connection"));
+                if node.contact_failed(now, &neighbour) {
+                    self.line(format!("the contact with {neighbour} does not happen: there is no connection"));
                 }
             }
         }
     }
 
     /// When a connection is to be tried again, or a contact begins.
-    pub(super) fn next_dial(&self) -> Option<Instant> {
-        let now = self.now();
+    pub(super) fn next_dial(&self, now: Instant) -> Option<Instant> {
         let retries = self.links.iter().filter_map(|l| l.dial.retry_at).filter(|at| *at > now);
         let edges = self.links.iter().filter_map(|l| l.link.open.next_edge(now));
         retries.chain(edges).min()
     }
 
     /// A connection that this node made is up.
-    pub(super) fn dialled(&mut self, now: Instant, connection: ConnectionId) {
+    pub(super) fn dialled(&mut self, now: Instant, node: &mut BuiltinNode, connection: ConnectionId) {
         let Some(index) = self.link_of_dial(connection) else { return self.ports.abort(connection) };
         let state = &mut self.links[index];
         state.dial.retry_at = None;
@@ -173,7 +174,7 @@ impl StandaloneNode {
             LinkLayer::Tcpcl { keepalive_s, segment, tls, .. } => {
                 let terms = Terms { link: Some(index), tls: tls.clone(), keepalive_s: *keepalive_s, segment: *segment };
                 let peer = state.link.node.clone();
-                Connection::tcpcl_to(now, self.node.node_id(), &peer, terms)
+                Connection::tcpcl_to(now, node.node_id(), &peer, terms)
             }
             LinkLayer::Stcp(_) => Connection::Out(Stream::new(index, Framing::Stcp)),
             LinkLayer::Mtcp(_) => Connection::Out(Stream::new(index, Framing::Mtcp)),
@@ -185,7 +186,7 @@ impl StandaloneNode {
             self.line(line);
         }
         self.connections.insert(connection, made);
-        self.after_session_call(now, connection);
+        self.after_session_call(now, node, connection);
     }
 
     /// A connection that this node made is over.
@@ -194,25 +195,25 @@ impl StandaloneNode {
     }
 
     /// Gives bundles to every connection that can take some; returns when to look again.
-    pub(super) fn send_streams(&mut self, now: Instant) -> Instant {
+    pub fn send(&mut self, now: Instant, node: &mut BuiltinNode) -> Instant {
         let mut next = Instant::MAX;
         let all: Vec<ConnectionId> = self.connections.keys().copied().collect();
         for connection in all {
             match self.connections.get_mut(&connection) {
-                Some(Connection::Out(_)) => next = next.min(self.send_one_way(now, connection)),
-                Some(Connection::Tcpcl(_)) => self.send_tcpcl(now, connection),
+                Some(Connection::Out(_)) => next = next.min(self.send_one_way(now, node, connection)),
+                Some(Connection::Tcpcl(_)) => self.send_tcpcl(now, node, connection),
                 _ => {}
             }
         }
         next
     }
 
-    fn send_one_way(&mut self, now: Instant, connection: ConnectionId) -> Instant {
+    fn send_one_way(&mut self, now: Instant, node: &mut BuiltinNode, connection: ConnectionId) -> Instant {
         let Some(Connection::Out(stream)) = self.connections.get_mut(&connection) else { return Instant::MAX };
         let link = &self.links[stream.link].link;
         let mut refused = Vec::new();
         while link.open.open_at(now).is_some() && stream.bundles.len() < AHEAD {
-            let Some(outgoing) = self.node.poll_forward(now, &link.node) else { break };
+            let Some(outgoing) = node.poll_forward(now, &link.node) else { break };
             if !stream.push(outgoing.handle, &outgoing.block) {
                 refused.push(outgoing.handle);
             }
@@ -222,10 +223,10 @@ impl StandaloneNode {
         let gone = stream.gone(waiting);
         let waits = !stream.is_quiet();
         for handle in gone {
-            self.node.forwarded(now, handle);
+            node.forwarded(now, handle);
         }
         for handle in refused {
-            self.failed(now, handle, Failure::Rejected);
+            node.forwarding_failed(now, handle, Failure::Rejected);
         }
         if waits { now + FLUSH_LOOK } else { Instant::MAX }
     }

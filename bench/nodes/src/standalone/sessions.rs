@@ -14,7 +14,8 @@ use farlink_wire::{mtcp, stcp};
 
 use super::outbound::Stream;
 use super::setup::{STRANGER, Secured};
-use super::{AHEAD, StandaloneNode, Told};
+use super::streams::{AHEAD, LinkState, StreamLayers, Streams};
+use crate::builtin::BuiltinNode;
 
 /// Longest bundle that is taken from STCP and MTCP, in octets.
 const LONGEST_BUNDLE: u64 = 1 << 30;
@@ -119,15 +120,16 @@ fn config(here: &Eid, terms: &Terms) -> tcpcl::Config {
     }
 }
 
-impl StandaloneNode {
-    pub(super) fn session_timeouts(&mut self, now: Instant) {
+impl<S: Streams> StreamLayers<S> {
+    /// Does what is due in sessions.
+    pub fn handle_timeout(&mut self, now: Instant, node: &mut BuiltinNode) {
         let all: Vec<ConnectionId> = self.connections.keys().copied().collect();
         for connection in all {
             if let Some(tcpcl) = self.tcpcl(connection)
                 && tcpcl.session.poll_timeout().is_some_and(|at| at <= now)
             {
                 tcpcl.session.handle_timeout(now);
-                self.after_session_call(now, connection);
+                self.after_session_call(now, node, connection);
             }
         }
     }
@@ -147,11 +149,11 @@ impl StandaloneNode {
         }
     }
 
-    pub(super) fn end_session(&mut self, now: Instant, connection: ConnectionId) {
+    pub(super) fn end_session(&mut self, now: Instant, node: &mut BuiltinNode, connection: ConnectionId) {
         match self.connections.get_mut(&connection) {
             Some(Connection::Tcpcl(tcpcl)) => {
                 tcpcl.session.terminate(now, TermReason::Unknown);
-                self.after_session_call(now, connection);
+                self.after_session_call(now, node, connection);
             }
             Some(_) => {
                 self.ports.close(connection);
@@ -170,20 +172,32 @@ impl StandaloneNode {
         })
     }
 
-    pub(super) fn accept_transfer(&mut self, now: Instant, connection: ConnectionId, transfer: u64) {
+    pub(super) fn accept_transfer(
+        &mut self,
+        now: Instant,
+        node: &mut BuiltinNode,
+        connection: ConnectionId,
+        transfer: u64,
+    ) {
         if let Some(tcpcl) = self.tcpcl(connection) {
             // A session that has ended meanwhile waits for no decision: the peer sends the bundle again, and it is known.
             let _ = tcpcl.session.accept(transfer);
-            self.after_session_call(now, connection);
+            self.after_session_call(now, node, connection);
         }
     }
 
-    pub(super) fn stream_data(&mut self, now: Instant, connection: ConnectionId, octets: &Bytes) {
+    pub(super) fn stream_data(
+        &mut self,
+        now: Instant,
+        node: &mut BuiltinNode,
+        connection: ConnectionId,
+        octets: &Bytes,
+    ) {
         let outcome = match self.connections.get_mut(&connection) {
             Some(Connection::Tcpcl(tcpcl)) => {
                 let consumed = tcpcl.session.handle_bytes(now, octets);
                 tcpcl.early = octets.slice(consumed..);
-                return self.after_session_call(now, connection);
+                return self.after_session_call(now, node, connection);
             }
             Some(Connection::StcpIn(deframer, peer)) => {
                 let (mut bundles, mut rest) = (Vec::new(), &octets[..]);
@@ -200,7 +214,8 @@ impl StandaloneNode {
         };
         let (bundles, wrong) = outcome;
         for bundle in bundles {
-            self.take_bundle(now, &Eid::None, &bundle.into());
+            // Nobody can be told that it found no room; the agent deletes it, and reports that.
+            let _ = node.receive(now, &Eid::None, &bundle.into(), Refusal::Impossible);
         }
         if let Some(wrong) = wrong {
             self.line(wrong);
@@ -209,28 +224,40 @@ impl StandaloneNode {
         }
     }
 
-    pub(super) fn secured(&mut self, now: Instant, connection: ConnectionId, certificate: &PeerCertificate) {
+    pub(super) fn secured(
+        &mut self,
+        now: Instant,
+        node: &mut BuiltinNode,
+        connection: ConnectionId,
+        certificate: &PeerCertificate,
+    ) {
         let address = self.ports.peer_address(connection).map(|a| a.ip());
         let Some(tcpcl) = self.tcpcl(connection) else { return };
         let name = tcpcl.terms.tls.as_ref().and_then(|t| t.name.as_deref());
         let peer =
             TlsPeer { bundle_eids: certificate.bundle_eids.clone(), network: network(certificate, name, address) };
         tcpcl.session.tls_established(now, peer);
-        self.after_session_call(now, connection);
+        self.after_session_call(now, node, connection);
     }
 
-    pub(super) fn stream_closed(&mut self, now: Instant, connection: ConnectionId, reason: &str) {
+    pub(super) fn stream_closed(
+        &mut self,
+        now: Instant,
+        node: &mut BuiltinNode,
+        connection: ConnectionId,
+        reason: &str,
+    ) {
         match self.connections.get_mut(&connection) {
             Some(Connection::Tcpcl(tcpcl)) => {
                 tcpcl.session.handle_closed(now);
-                self.after_session_call(now, connection);
+                self.after_session_call(now, node, connection);
             }
             Some(Connection::Out(stream)) => {
                 let (link, lost): (usize, Vec<Handle>) = (stream.link, stream.waiting().collect());
                 let line = format!("connection to {}: {reason}", self.links[link].link.node);
                 self.line(line);
                 for handle in lost {
-                    self.failed(now, handle, Failure::Link);
+                    node.forwarding_failed(now, handle, Failure::Link);
                 }
                 self.hung_up(now, link);
                 self.ports.close(connection);
@@ -245,16 +272,16 @@ impl StandaloneNode {
     }
 
     /// What follows each call of a session: its events, its octets, and whether to read on.
-    pub(super) fn after_session_call(&mut self, now: Instant, connection: ConnectionId) {
+    pub(super) fn after_session_call(&mut self, now: Instant, node: &mut BuiltinNode, connection: ConnectionId) {
         loop {
             self.flush(now, connection);
             let Some(event) = self.tcpcl(connection).and_then(|t| t.session.poll_event()) else { break };
             if let Event::Ended(end) = event {
                 self.flush(now, connection);
-                self.session_over(now, connection, &end.to_string());
+                self.session_over(now, node, connection, &end.to_string());
                 return;
             }
-            self.session_event(now, connection, event);
+            self.session_event(now, node, connection, event);
         }
         if let Some(tcpcl) = self.tcpcl(connection) {
             let reads = tcpcl.session.wants_input();
@@ -276,29 +303,29 @@ impl StandaloneNode {
         }
     }
 
-    fn session_event(&mut self, now: Instant, connection: ConnectionId, event: Event) {
+    fn session_event(&mut self, now: Instant, node: &mut BuiltinNode, connection: ConnectionId, event: Event) {
         let Some(tcpcl) = self.tcpcl(connection) else { return };
         let whom = tcpcl.whom.clone();
         match event {
             Event::StartTls => self.start_tls(now, connection),
-            Event::Established(terms) => self.established(now, connection, &terms),
+            Event::Established(terms) => self.established(now, node, connection, &terms),
             Event::Received { transfer, data } => {
                 let from = tcpcl.peer.clone().unwrap_or(Eid::None);
-                if self.node.receive(now, &from, &data, Refusal::Possible).is_ok() {
+                if node.receive(now, &from, &data, Refusal::Possible).is_ok() {
                     self.to_accept.push((connection, transfer));
                 } else if let Some(tcpcl) = self.tcpcl(connection) {
                     let _ = tcpcl.session.refuse(transfer, RefuseReason::NoResources);
                 }
             }
-            Event::Acknowledged { tag } => self.node.forwarded(now, Handle(tag)),
+            Event::Acknowledged { tag } => node.forwarded(now, Handle(tag)),
             Event::Refused { tag, reason, .. } => match failure(reason) {
                 Some(failure) => {
                     self.line(format!("{whom} refuses a bundle: {reason:?}"));
-                    self.failed(now, Handle(tag), failure);
+                    node.forwarding_failed(now, Handle(tag), failure);
                 }
-                None => self.node.forwarded(now, Handle(tag)),
+                None => node.forwarded(now, Handle(tag)),
             },
-            Event::Failed { tag, .. } => self.failed(now, Handle(tag), Failure::Link),
+            Event::Failed { tag, .. } => node.forwarding_failed(now, Handle(tag), Failure::Link),
             Event::ReceptionFailed { transfer, received } => {
                 self.line(format!("transfer {transfer} from {whom} broke off after {received} octets"));
             }
@@ -324,8 +351,14 @@ impl StandaloneNode {
         }
     }
 
-    fn established(&mut self, now: Instant, connection: ConnectionId, terms: &tcpcl::Established) {
-        let configured = |peer: &Eid, links: &[super::LinkState]| links.iter().any(|state| state.link.node == *peer);
+    fn established(
+        &mut self,
+        now: Instant,
+        node: &mut BuiltinNode,
+        connection: ConnectionId,
+        terms: &tcpcl::Established,
+    ) {
+        let configured = |peer: &Eid, links: &[LinkState]| links.iter().any(|state| state.link.node == *peer);
         let Some(peer) = terms.peer.clone() else {
             let whom = self.tcpcl(connection).map(|t| t.whom.clone()).unwrap_or_default();
             return self.line(format!("session with {whom}, which tells no node ID: it can only send"));
@@ -333,15 +366,15 @@ impl StandaloneNode {
         let known = configured(&peer, &self.links);
         if !known && !self.opportunistic {
             self.line(format!("{peer} is no neighbour of this node: the session is ended"));
-            return self.end_session(now, connection);
+            return self.end_session(now, node, connection);
         }
         let secured = if terms.tls { ", secured by TLS" } else { "" };
         self.line(format!("session with {peer}{secured}"));
-        self.node.set_longest_bundle(&peer, usize::try_from(terms.transfer_mtu).unwrap_or(usize::MAX));
+        node.set_longest_bundle(&peer, usize::try_from(terms.transfer_mtu).unwrap_or(usize::MAX));
         let first = !self.is_connected_to(&peer);
         let mut found = false;
         if !known && first {
-            match self.node.neighbour_found(now, STRANGER, &peer) {
+            match node.neighbour_found(now, STRANGER, &peer) {
                 Ok(()) => found = true,
                 Err(error) => self.line(format!("nothing can be sent to {peer}: {error}")),
             }
@@ -355,14 +388,14 @@ impl StandaloneNode {
         }
     }
 
-    fn session_over(&mut self, now: Instant, connection: ConnectionId, end: &str) {
+    fn session_over(&mut self, now: Instant, node: &mut BuiltinNode, connection: ConnectionId, end: &str) {
         let Some(Connection::Tcpcl(over)) = self.connections.remove(&connection) else { return };
         self.ports.close(connection);
-        self.told.push(Told::Line(format!("session with {} over: {end}", over.whom)));
+        self.line(format!("session with {} over: {end}", over.whom));
         if let (Some(peer), true) = (&over.peer, over.found)
             && !self.is_connected_to(peer)
         {
-            self.node.neighbour_lost(now, peer);
+            node.neighbour_lost(now, peer);
         }
         if let Some(link) = over.terms.link {
             self.hung_up(now, link);
@@ -370,7 +403,7 @@ impl StandaloneNode {
     }
 
     /// Gives a session bundles for its peer, as long as the contact with it is open.
-    pub(super) fn send_tcpcl(&mut self, now: Instant, connection: ConnectionId) {
+    pub(super) fn send_tcpcl(&mut self, now: Instant, node: &mut BuiltinNode, connection: ConnectionId) {
         let Some(Connection::Tcpcl(tcpcl)) = self.connections.get_mut(&connection) else { return };
         let Some(peer) = tcpcl.peer.clone() else { return };
         let link = self.links.iter().find(|state| state.link.node == peer);
@@ -379,7 +412,7 @@ impl StandaloneNode {
         }
         let mut failed = Vec::new();
         while tcpcl.session.queued() < AHEAD {
-            let Some(outgoing) = self.node.poll_forward(now, &peer) else { break };
+            let Some(outgoing) = node.poll_forward(now, &peer) else { break };
             if let Err(error) = tcpcl.session.send(outgoing.handle.0, outgoing.block) {
                 let failure = match error {
                     SendError::TooLong { .. } => Failure::Rejected,
@@ -391,9 +424,9 @@ impl StandaloneNode {
             }
         }
         for (handle, failure) in failed {
-            self.failed(now, handle, failure);
+            node.forwarding_failed(now, handle, failure);
         }
-        self.after_session_call(now, connection);
+        self.after_session_call(now, node, connection);
     }
 }
 

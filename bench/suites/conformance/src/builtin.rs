@@ -7,13 +7,14 @@ use farlink_engine::ltp::PeerConfig;
 use farlink_engine::routing::StaticRoute;
 use farlink_engine::schedule::{Schedule, Window};
 use farlink_nodes::builtin::{Config, Neighbour};
+use farlink_nodes::standalone::{Link, LinkLayer, Listener};
 use farlink_record::{ChannelId, NodeId};
 use farlink_units::Duration;
 use farlink_wire::bpv7::Eid;
 
-use crate::medium::{Door, Medium, Simulated, SimulatedConfig};
+use crate::medium::{Door, Medium, Simulated, SimulatedConfig, node_address, tester_address};
 use crate::mutants::Mutant;
-use crate::profile::{BundleProfile, LtpProfile, Originate, Profile};
+use crate::profile::{BundleProfile, LtpProfile, Originate, Profile, TcpclProfile};
 use crate::run::Target;
 
 /// Node number and engine ID of the node under test.
@@ -24,6 +25,12 @@ pub const TESTER: u64 = 3;
 pub const SECOND_TESTER: u64 = 4;
 /// Node number of the tester with bundles in datagrams.
 pub const UDP_TESTER: u64 = 5;
+/// That of the tester by TCPCL.
+pub const TCPCL_TESTER: u64 = 6;
+/// That of the tester by STCP.
+pub const STCP_TESTER: u64 = 7;
+/// That of the tester by MTCP.
+pub const MTCP_TESTER: u64 = 8;
 
 /// Light time in each direction: long enough that an answer which does not wait for it shows.
 const LIGHT_TIME: Duration = Duration::from_millis(500);
@@ -34,6 +41,12 @@ const RETRANSMISSIONS: u32 = 3;
 const PROBLEMS: u32 = 8;
 const CYCLES: u32 = 5;
 const SEGMENT_SIZE: usize = 1000;
+/// What the node proposes in SESS_INIT, in seconds.
+const KEEPALIVE_S: u16 = 30;
+/// How long a session waits for a contact header, and for SESS_INIT.
+const SESSION_PATIENCE: Duration = Duration::from_secs(30);
+/// How long a session that is ending waits.
+const CLOSE_PATIENCE: Duration = Duration::from_secs(5);
 
 /// The built-in node, started anew for each case.
 pub struct Builtin<'a> {
@@ -87,7 +100,7 @@ fn usual() -> Profile {
     let round_trip = LIGHT_TIME + LIGHT_TIME;
     // The engine waits for light time there and back, its margin, and what it allows the peer (RFC 5326 section 6.5).
     let timer = round_trip + RESPONSE + RESPONSE;
-    let offers = ["oracle", "second-engine", "problem-limit", "cycle-limit", "sr", "clock"];
+    let offers = ["local-terminate", "oracle", "second-engine", "problem-limit", "cycle-limit", "sr", "clock"];
     Profile {
         name: "builtin".to_owned(),
         round_trip,
@@ -131,9 +144,53 @@ fn usual() -> Profile {
             unknown_blocks: [251, 252, 253],
             longest_bundle: None,
         }),
-        tcpcl: None,
+        tcpcl: Some(TcpclProfile {
+            tester: Eid::ipn(TCPCL_TESTER, 0),
+            listens: true,
+            connects: true,
+            keepalive_s: Some(KEEPALIVE_S),
+            contact_timeout: SESSION_PATIENCE,
+            init_timeout: SESSION_PATIENCE,
+            idle_timeout: None,
+            close_timeout: CLOSE_PATIENCE,
+        }),
+        endpoints: endpoints(),
         contacts: Vec::new(),
     }
+}
+
+/// The tester's endpoint behind each door.
+fn endpoints() -> Vec<(Door, Eid)> {
+    let numbers = [
+        (Door::Ltp, TESTER),
+        (Door::SecondLtp, SECOND_TESTER),
+        (Door::Udp, UDP_TESTER),
+        (Door::Tcpcl, TCPCL_TESTER),
+        (Door::Stcp, STCP_TESTER),
+        (Door::Mtcp, MTCP_TESTER),
+    ];
+    numbers.map(|(door, number)| (door, Eid::ipn(number, 1))).to_vec()
+}
+
+/// The links over streams.
+fn links() -> Vec<Link> {
+    let link = |number: u64, layer: LinkLayer| Link {
+        node: Eid::ipn(number, 0),
+        layer,
+        open: Schedule::new(vec![Window::always(0, Duration::ZERO)]),
+        planned: false,
+    };
+    let tcpcl = LinkLayer::Tcpcl {
+        to: Some(tester_address(Door::Tcpcl)),
+        keepalive_s: KEEPALIVE_S,
+        segment: 1 << 16,
+        tls: None,
+    };
+    vec![
+        link(TCPCL_TESTER, tcpcl),
+        link(STCP_TESTER, LinkLayer::Stcp(tester_address(Door::Stcp))),
+        link(MTCP_TESTER, LinkLayer::Mtcp(tester_address(Door::Mtcp))),
+    ]
 }
 
 fn simulated(profile: &Profile, seed: u64) -> SimulatedConfig {
@@ -164,23 +221,27 @@ fn simulated(profile: &Profile, seed: u64) -> SimulatedConfig {
     node.neighbours = vec![neighbour(0, TESTER), neighbour(1, SECOND_TESTER)];
     let udp = Eid::ipn(UDP_TESTER, 0);
     node.others = vec![(NodeId(3), udp.clone())];
+    node.others
+        .extend((4..).map(NodeId).zip([TCPCL_TESTER, STCP_TESTER, MTCP_TESTER].map(|number| Eid::ipn(number, 0))));
     node.endpoints = vec![(Eid::ipn(NODE, 1), Registration::ACTIVE), (Eid::ipn(NODE, 2), Registration::PASSIVE)];
     let direct = |number: u64| StaticRoute {
         to: farlink_engine::routing::EidPattern::IpnNode(number),
         via: Eid::ipn(number, 0),
         metric: 0,
     };
-    node.routes = [TESTER, SECOND_TESTER, UDP_TESTER].map(direct).to_vec();
+    node.routes = [TESTER, SECOND_TESTER, UDP_TESTER, TCPCL_TESTER, STCP_TESTER, MTCP_TESTER].map(direct).to_vec();
     SimulatedConfig {
         node,
         light_time: LIGHT_TIME,
         ltp: vec![(Door::Ltp, ChannelId(0), ChannelId(1)), (Door::SecondLtp, ChannelId(2), ChannelId(3))],
         udp: Some(udp),
-        tester: vec![
-            (Door::Ltp, Eid::ipn(TESTER, 1)),
-            (Door::SecondLtp, Eid::ipn(SECOND_TESTER, 1)),
-            (Door::Udp, Eid::ipn(UDP_TESTER, 1)),
+        listeners: vec![
+            Listener::Tcpcl { address: node_address(Door::Tcpcl), tls: None },
+            Listener::Stcp(node_address(Door::Stcp)),
+            Listener::Mtcp(node_address(Door::Mtcp)),
         ],
+        links: links(),
+        tester: profile.endpoints.clone(),
         source: Eid::ipn(NODE, 1),
         passive: Some(Eid::ipn(NODE, 2)),
         mutation: None,

@@ -26,6 +26,8 @@ pub struct Profile {
     pub bundles: Option<BundleProfile>,
     /// TCPCL, if it speaks it.
     pub tcpcl: Option<TcpclProfile>,
+    /// The endpoint that the tester has behind each door, for bundles that the node sends there.
+    pub endpoints: Vec<(Door, Eid)>,
     /// When the link to it is open, counted from the start of the node, if it follows a schedule.
     pub contacts: Vec<ContactProfile>,
 }
@@ -132,6 +134,8 @@ pub struct BundleProfile {
 /// The node's TCP convergence layer.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TcpclProfile {
+    /// The node ID under which the tester opens sessions, and which the node expects where it connects.
+    pub tester: Eid,
     /// Whether it takes connections of the tester.
     pub listens: bool,
     /// Whether it connects to the tester.
@@ -161,6 +165,11 @@ impl Profile {
     /// The bound for any immediate answer, and the window in which nothing must come where nothing may (`T_ack`).
     pub fn answer_time(&self) -> Duration {
         self.round_trip + self.response + self.ltp.as_ref().map_or(Duration::ZERO, |ltp| ltp.defer)
+    }
+
+    /// The endpoint that the tester has behind a door.
+    pub fn endpoint(&self, door: Door) -> Option<&Eid> {
+        self.endpoints.iter().find(|(other, _)| *other == door).map(|(_, endpoint)| endpoint)
     }
 
     /// Whether the node offers something.

@@ -2,6 +2,7 @@
 
 mod simulated;
 mod sockets;
+mod streams;
 
 use farlink_units::{Duration, Instant};
 use farlink_wire::bpv7::Eid;
@@ -9,6 +10,7 @@ use thiserror::Error;
 
 pub use simulated::{Simulated, SimulatedConfig};
 pub use sockets::{Hooks, NoHooks, SocketDoor, Sockets};
+pub use streams::{node_address, tester_address};
 
 /// A way into the node under test, and out of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -186,7 +188,8 @@ pub trait Medium {
     /// Whether what the node sends on a connection is read. Unread octets hold the node up.
     fn set_reading(&mut self, stream: Stream, reading: bool);
 
-    /// Takes new connections of the node at a door, or refuses them.
+    /// Takes new connections of the node at a door, or refuses them, which it does at first. A connection that is refused is
+    /// told by [`Happening::Reset`] of a stream that was never opened.
     fn set_listening(&mut self, door: Door, listening: bool);
 
     /// What comes next, at the latest at `until`. Returns `None` when that instant has come.

@@ -6,12 +6,15 @@ use bytes::Bytes;
 use farlink_engine::bp::{Refusal, Transmission};
 use farlink_link::Node as _;
 use farlink_nodes::builtin::{BuiltinNode, Config};
+use farlink_nodes::standalone::{Link, Listener, StreamLayers};
+use farlink_ports::tcp::{CloseReason, StreamEvent};
 use farlink_record::ChannelId;
 use farlink_units::{Duration, Instant};
 use farlink_wire::bpv7::{BundleFlags, Eid};
 
+use super::streams::SimulatedStreams;
 use super::{Arrival, Door, Happening, Medium, Order, Stream, Unable};
-use crate::mutants::{Frame, Mutation};
+use crate::mutants::{Flow, Frame, Mutation};
 
 /// The simulated node and its links.
 pub struct SimulatedConfig {
@@ -23,6 +26,10 @@ pub struct SimulatedConfig {
     pub ltp: Vec<(Door, ChannelId, ChannelId)>,
     /// The neighbour that is the tester with bundles in datagrams.
     pub udp: Option<Eid>,
+    /// Where the node listens for streams: at [`node_address`](super::node_address).
+    pub listeners: Vec<Listener>,
+    /// Neighbours by stream layers, which the node reaches at [`tester_address`](super::tester_address).
+    pub links: Vec<Link>,
     /// The endpoint that the tester has with each door.
     pub tester: Vec<(Door, Eid)>,
     /// The source of what the node is told to send.
@@ -36,12 +43,16 @@ pub struct SimulatedConfig {
 /// The built-in node under a virtual clock. Nothing is lost on the way and nothing waits: each frame takes one light time.
 pub struct Simulated {
     node: BuiltinNode,
+    layers: StreamLayers<SimulatedStreams>,
     config: SimulatedConfig,
     now: Instant,
     to_node: VecDeque<(Instant, Frame)>,
     to_tester: VecDeque<Arrival>,
     /// What the mutation holds back, and when it goes on.
     held: Vec<(Instant, Frame)>,
+    held_flows: Vec<(Instant, Stream, Flow)>,
+    /// When the stream layers are to be looked at again.
+    look: Option<Instant>,
     over: bool,
 }
 
@@ -49,13 +60,22 @@ impl Simulated {
     /// Starts the node.
     pub fn new(mut config: SimulatedConfig) -> Self {
         let node = std::mem::replace(&mut config.node, Config::new(farlink_record::NodeId(0), 0, 0));
+        let (listeners, links) = (std::mem::take(&mut config.listeners), std::mem::take(&mut config.links));
+        let streams = SimulatedStreams::new(config.light_time);
+        let layers = match StreamLayers::new(streams, listeners, links, true) {
+            Ok(layers) => layers,
+            Err(error) => unreachable!("simulated streams listen to anything: {error}"),
+        };
         let mut this = Simulated {
             node: BuiltinNode::new(node),
+            layers,
             config,
             now: Instant::ZERO,
             to_node: VecDeque::new(),
             to_tester: VecDeque::new(),
             held: Vec::new(),
+            held_flows: Vec::new(),
+            look: None,
             over: false,
         };
         this.node.handle_timeout(Instant::ZERO);
@@ -66,6 +86,7 @@ impl Simulated {
     /// Takes from the node what it has to send or to tell.
     fn pump(&mut self) {
         let now = self.now;
+        self.pump_streams();
         loop {
             let mut frames = Vec::new();
             for &(door, outgoing, _) in &self.config.ltp {
@@ -91,8 +112,96 @@ impl Simulated {
                 Happening::Delivered { destination: Some(delivery.destination), payload: delivery.payload.concat() };
             self.to_tester.push_back(Arrival { at: now, what });
         }
+        self.pump_streams();
         while self.node.poll_event().is_some() {}
         while self.node.poll_report().is_some() {}
+    }
+
+    fn streams(&mut self) -> &mut SimulatedStreams {
+        let streams = self.layers.streams();
+        streams.now = self.now;
+        streams
+    }
+
+    /// Lets the stream layers do what is due, and carries what they do.
+    fn pump_streams(&mut self) {
+        let now = self.now;
+        loop {
+            self.layers.streams().advance(now);
+            while let Some(event) = self.layers.streams().poll_event() {
+                self.stream_event(event);
+                self.carry_streams();
+            }
+            self.layers.handle_timeout(now, &mut self.node);
+            self.layers.dial(now, &mut self.node);
+            self.layers.accept_transfers(now, &mut self.node);
+            let look = self.layers.send(now, &mut self.node);
+            let timeout = self.layers.poll_timeout(now);
+            self.look = [timeout, (look < Instant::MAX).then_some(look)].into_iter().flatten().min();
+            self.carry_streams();
+            if self.over || self.layers.streams().poll_timeout().is_none_or(|at| at > now) {
+                break;
+            }
+        }
+        let arrivals = self.layers.streams().take_arrivals();
+        self.to_tester.extend(arrivals);
+        self.layers.take_lines().for_each(drop);
+    }
+
+    /// An event of the node's streams, as the mutation lets it hear.
+    fn stream_event(&mut self, event: StreamEvent) {
+        let flow = match &event {
+            StreamEvent::Accepted { connection, .. } => Some((*connection, Flow::Opened)),
+            StreamEvent::Connected(connection) => Some((*connection, Flow::Opened)),
+            StreamEvent::Data { connection, octets } => Some((*connection, Flow::Octets(octets.clone()))),
+            StreamEvent::Closed { connection, reason: CloseReason::Peer } => Some((*connection, Flow::Finished)),
+            StreamEvent::Closed { connection, reason: CloseReason::Lost(_) } => Some((*connection, Flow::Reset)),
+            _ => None,
+        };
+        let now = self.now;
+        let known = flow.and_then(|(c, flow)| Some((c, self.layers.streams().stream(c)?, flow)));
+        let (Some((connection, stream, flow)), Some(mutation)) = (known, &mut self.config.mutation) else {
+            return self.layers.handle_event(now, &mut self.node, event);
+        };
+        let opens = flow == Flow::Opened;
+        if opens {
+            let outcome = mutation.sends_on(now, stream, Flow::Opened);
+            self.held_flows.extend(outcome.later.into_iter().map(|(at, flow)| (at, stream, flow)));
+            outcome.now.into_iter().for_each(|flow| self.layers.streams().leave(stream, flow));
+        }
+        let Some(mutation) = &mut self.config.mutation else { return };
+        let outcome = mutation.hears_on(now, stream, flow);
+        for flow in outcome.now {
+            let event = match flow {
+                Flow::Opened => event.clone(),
+                Flow::Octets(octets) => StreamEvent::Data { connection, octets },
+                Flow::Finished => StreamEvent::Closed { connection, reason: CloseReason::Peer },
+                Flow::Reset => StreamEvent::Closed { connection, reason: CloseReason::Lost("reset".to_owned()) },
+            };
+            self.layers.handle_event(now, &mut self.node, event);
+        }
+        // What the node itself answers goes first.
+        self.carry_streams();
+        outcome.back.into_iter().for_each(|flow| self.layers.streams().leave(stream, flow));
+        if outcome.ends {
+            self.end();
+        }
+    }
+
+    /// Carries what the node has written, as the mutation lets it.
+    fn carry_streams(&mut self) {
+        while let Some((stream, flow)) = self.layers.streams().poll_written() {
+            let Some(mutation) = &mut self.config.mutation else {
+                self.layers.streams().leave(stream, flow);
+                continue;
+            };
+            let outcome = mutation.sends_on(self.now, stream, flow);
+            self.held_flows.extend(outcome.later.into_iter().map(|(at, flow)| (at, stream, flow)));
+            outcome.now.into_iter().for_each(|flow| self.layers.streams().leave(stream, flow));
+            if outcome.ends {
+                self.end();
+            }
+        }
     }
 
     fn leave(&mut self, frame: Frame) {
@@ -150,6 +259,8 @@ impl Simulated {
         self.now = self.now.max(at);
         if self.over {
             self.to_node.clear();
+            self.held.clear();
+            self.held_flows.clear();
             return;
         }
         while self.to_node.front().is_some_and(|(due, _)| *due <= self.now) {
@@ -161,6 +272,9 @@ impl Simulated {
         let due: Vec<Frame> = self.held.extract_if(.., |(due, _)| *due <= now).map(|(_, frame)| frame).collect();
         for frame in due {
             self.travel(frame);
+        }
+        for (_, stream, flow) in self.held_flows.extract_if(.., |(due, ..)| *due <= now) {
+            self.layers.streams().leave(stream, flow);
         }
         if self.node.poll_timeout().is_some_and(|due| due <= self.now) {
             self.node.handle_timeout(self.now);
@@ -188,20 +302,32 @@ impl Medium for Simulated {
     }
 
     fn connect(&mut self, door: Door) -> Result<Stream, Unable> {
-        Err(Unable::Unsupported(format!("the node does not listen for {}", door.as_str())))
+        let stream = self.streams().tester_connects(door);
+        stream.ok_or_else(|| Unable::Unsupported(format!("the node does not listen for {}", door.as_str())))
     }
 
-    fn write(&mut self, _stream: Stream, _octets: &[u8]) -> Result<(), Unable> {
+    fn write(&mut self, stream: Stream, octets: &[u8]) -> Result<(), Unable> {
+        self.streams().tester_sends(stream, Flow::Octets(Bytes::copy_from_slice(octets)));
         Ok(())
     }
 
-    fn finish(&mut self, _stream: Stream) {}
+    fn finish(&mut self, stream: Stream) {
+        self.streams().tester_sends(stream, Flow::Finished);
+    }
 
-    fn reset(&mut self, _stream: Stream) {}
+    fn reset(&mut self, stream: Stream) {
+        self.streams().tester_sends(stream, Flow::Reset);
+    }
 
-    fn set_reading(&mut self, _stream: Stream, _reading: bool) {}
+    fn set_reading(&mut self, stream: Stream, reading: bool) {
+        self.streams().tester_reads(stream, reading);
+        let arrivals = self.layers.streams().take_arrivals();
+        self.to_tester.extend(arrivals);
+    }
 
-    fn set_listening(&mut self, _door: Door, _listening: bool) {}
+    fn set_listening(&mut self, door: Door, listening: bool) {
+        self.streams().tester_listens(door, listening);
+    }
 
     fn next(&mut self, until: Instant) -> Option<Arrival> {
         loop {
@@ -209,6 +335,9 @@ impl Medium for Simulated {
             let node = [
                 self.to_node.front().map(|(at, _)| *at),
                 self.held.iter().map(|(at, _)| *at).min(),
+                self.held_flows.iter().map(|(at, ..)| *at).min(),
+                self.layers.streams().poll_timeout().filter(|_| !self.over),
+                self.look.filter(|_| !self.over),
                 self.node.poll_timeout().filter(|_| !self.over),
             ];
             let event = node.into_iter().flatten().min();
@@ -253,7 +382,12 @@ impl Medium for Simulated {
                 }
                 Ok(())
             }
-            Order::CancelSending | Order::CancelReceiving | Order::Terminate | Order::Route { .. } => {
+            Order::Terminate => {
+                self.layers.close(self.now, &mut self.node);
+                self.pump();
+                Ok(())
+            }
+            Order::CancelSending | Order::CancelReceiving | Order::Route { .. } => {
                 unsupported("the simulated node has no command for it")
             }
         }

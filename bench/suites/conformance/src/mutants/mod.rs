@@ -13,7 +13,7 @@ use bytes::Bytes;
 use farlink_units::Instant;
 use serde::Deserialize;
 
-use crate::medium::{Door, SimulatedConfig};
+use crate::medium::{Door, SimulatedConfig, Stream};
 
 /// A datagram, or octets of a stream, on its way in or out of a mutant.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +41,38 @@ impl From<Frame> for Mutated {
     }
 }
 
+/// What passes on a stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Flow {
+    /// The connection stands.
+    Opened,
+    /// Octets, in pieces of any size.
+    Octets(Bytes),
+    /// The end of a direction.
+    Finished,
+    /// The end of the connection, at once.
+    Reset,
+}
+
+/// What a mutation makes of what passes on a stream.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MutatedFlow {
+    /// What goes on at once.
+    pub now: Vec<Flow>,
+    /// What goes on later, and when. Only for what the node sends.
+    pub later: Vec<(Instant, Flow)>,
+    /// What goes back to the tester on the same stream. Only for what the node hears.
+    pub back: Vec<Flow>,
+    /// Whether the node ends here.
+    pub ends: bool,
+}
+
+impl From<Flow> for MutatedFlow {
+    fn from(flow: Flow) -> Self {
+        MutatedFlow { now: vec![flow], ..MutatedFlow::default() }
+    }
+}
+
 /// A way to misbehave.
 pub trait Mutation {
     /// The node sends a frame.
@@ -53,6 +85,18 @@ pub trait Mutation {
     fn hears(&mut self, now: Instant, frame: Frame) -> Mutated {
         let _ = now;
         frame.into()
+    }
+
+    /// The node sends on a stream; what it opens or accepts is told as [`Flow::Opened`] in both directions.
+    fn sends_on(&mut self, now: Instant, stream: Stream, flow: Flow) -> MutatedFlow {
+        let _ = (now, stream);
+        flow.into()
+    }
+
+    /// The node hears something on a stream.
+    fn hears_on(&mut self, now: Instant, stream: Stream, flow: Flow) -> MutatedFlow {
+        let _ = (now, stream);
+        flow.into()
     }
 }
 
@@ -122,6 +166,20 @@ impl Chain {
         }
         whole
     }
+
+    fn pass_flow(&mut self, flow: Flow, each: impl Fn(&mut dyn Mutation, Flow) -> MutatedFlow) -> MutatedFlow {
+        let mut whole = MutatedFlow::from(flow);
+        for mutation in &mut self.0 {
+            for flow in std::mem::take(&mut whole.now) {
+                let part = each(mutation.as_mut(), flow);
+                whole.now.extend(part.now);
+                whole.later.extend(part.later);
+                whole.back.extend(part.back);
+                whole.ends |= part.ends;
+            }
+        }
+        whole
+    }
 }
 
 impl Mutation for Chain {
@@ -131,6 +189,14 @@ impl Mutation for Chain {
 
     fn hears(&mut self, now: Instant, frame: Frame) -> Mutated {
         self.pass(frame, |mutation, frame| mutation.hears(now, frame))
+    }
+
+    fn sends_on(&mut self, now: Instant, stream: Stream, flow: Flow) -> MutatedFlow {
+        self.pass_flow(flow, |mutation, flow| mutation.sends_on(now, stream, flow))
+    }
+
+    fn hears_on(&mut self, now: Instant, stream: Stream, flow: Flow) -> MutatedFlow {
+        self.pass_flow(flow, |mutation, flow| mutation.hears_on(now, stream, flow))
     }
 }
 
