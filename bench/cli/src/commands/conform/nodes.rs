@@ -117,6 +117,7 @@ impl Attached {
             }),
             bundles: None,
             tcpcl: None,
+            endpoints: BTreeMap::new(),
             contacts: Vec::new(),
         })
     }

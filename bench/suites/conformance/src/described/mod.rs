@@ -72,6 +72,9 @@ pub struct Description {
     /// Its TCPCL.
     #[serde(default)]
     pub tcpcl: Option<TcpclDescription>,
+    /// The endpoint that the tester has behind each door, for bundles that the node sends there.
+    #[serde(default)]
+    pub endpoints: BTreeMap<DoorName, String>,
     /// When the link to it is open, counted from its start.
     #[serde(default)]
     pub contacts: Vec<ContactDescription>,
@@ -301,6 +304,7 @@ pub struct BundleDescription {
 #[serde(deny_unknown_fields)]
 #[expect(missing_docs, reason = "as in the profile")]
 pub struct TcpclDescription {
+    pub tester: String,
     #[serde(default = "yes")]
     pub listens: bool,
     #[serde(default)]
@@ -460,9 +464,10 @@ impl Description {
     /// # Errors
     /// A text that is no endpoint ID.
     pub fn profile(&self, dtn_time_at_zero_ms: u64) -> Result<Profile, String> {
-        let eid = |field: &str, text: &str| -> Result<Eid, String> {
-            text.parse().map_err(|error| format!("bundles.{field}: {text:?} is no endpoint ID: {error}"))
+        let any = |field: &str, text: &str| -> Result<Eid, String> {
+            text.parse().map_err(|error| format!("{field}: {text:?} is no endpoint ID: {error}"))
         };
+        let eid = |field: &str, text: &str| any(&format!("bundles.{field}"), text);
         let some = |field: &str, text: &Option<String>| text.as_deref().map(|text| eid(field, text)).transpose();
         let bundles = self.bundles.as_ref().map(|told| -> Result<BundleProfile, String> {
             Ok(BundleProfile {
@@ -503,15 +508,22 @@ impl Description {
             segment_size: told.segment_size,
             authentication: None,
         });
-        let tcpcl = self.tcpcl.as_ref().map(|told| TcpclProfile {
-            listens: told.listens,
-            connects: told.connects,
-            keepalive_s: told.keepalive_s,
-            contact_timeout: told.contact_timeout,
-            init_timeout: told.init_timeout,
-            idle_timeout: told.idle_timeout,
-            close_timeout: told.close_timeout,
+        let tcpcl = self.tcpcl.as_ref().map(|told| -> Result<TcpclProfile, String> {
+            Ok(TcpclProfile {
+                tester: any("tcpcl.tester", &told.tester)?,
+                listens: told.listens,
+                connects: told.connects,
+                keepalive_s: told.keepalive_s,
+                contact_timeout: told.contact_timeout,
+                init_timeout: told.init_timeout,
+                idle_timeout: told.idle_timeout,
+                close_timeout: told.close_timeout,
+            })
         });
+        let endpoints = self
+            .endpoints
+            .iter()
+            .map(|(door, text)| Ok((door.door(), any(&format!("endpoints.{}", door.door().as_str()), text)?)));
         let contacts = self.contacts.iter().map(|c| ContactProfile { start: c.start, end: c.end });
         Ok(Profile {
             name: self.name.clone(),
@@ -525,7 +537,8 @@ impl Description {
             },
             ltp,
             bundles: bundles.transpose()?,
-            tcpcl,
+            tcpcl: tcpcl.transpose()?,
+            endpoints: endpoints.collect::<Result<_, String>>()?,
             contacts: contacts.collect(),
         })
     }
