@@ -18,6 +18,7 @@ pub mod mutants;
 pub mod outcome;
 pub mod profile;
 pub mod run;
+pub(crate) mod segment;
 pub mod select;
 pub mod tester;
 
