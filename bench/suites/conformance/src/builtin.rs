@@ -3,18 +3,19 @@
 use std::collections::BTreeSet;
 
 use farlink_engine::bp::Registration;
-use farlink_engine::ltp::PeerConfig;
+use farlink_engine::ltp::{Authentication, Cookies, PeerConfig};
 use farlink_engine::routing::StaticRoute;
 use farlink_engine::schedule::{Schedule, Window};
 use farlink_nodes::builtin::{Config, Neighbour};
 use farlink_nodes::standalone::{Link, LinkLayer, Listener};
 use farlink_record::{ChannelId, NodeId};
-use farlink_units::Duration;
+use farlink_units::{Duration, Instant};
 use farlink_wire::bpv7::Eid;
+use farlink_wire::ltp::security::{AuthKey, Ciphersuite};
 
 use crate::medium::{Door, Medium, Simulated, SimulatedConfig, node_address, tester_address};
 use crate::mutants::Mutant;
-use crate::profile::{BundleProfile, LtpProfile, Originate, Profile, TcpclProfile};
+use crate::profile::{BundleProfile, ContactProfile, LtpKey, LtpProfile, Originate, Profile, TcpclProfile};
 use crate::run::Target;
 
 /// Node number and engine ID of the node under test.
@@ -40,6 +41,8 @@ const DTN_TIME_AT_ZERO_MS: u64 = 820_540_800_000;
 const RETRANSMISSIONS: u32 = 3;
 const PROBLEMS: u32 = 8;
 const CYCLES: u32 = 5;
+/// Of rounds and cycles, where the case is not about their limit.
+const UNLIMITED: u32 = 1000;
 const SEGMENT_SIZE: usize = 1000;
 /// What the node proposes in SESS_INIT, in seconds.
 const KEEPALIVE_S: u16 = 30;
@@ -47,6 +50,15 @@ const KEEPALIVE_S: u16 = 30;
 const SESSION_PATIENCE: Duration = Duration::from_secs(30);
 /// How long a session that is ending waits.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(5);
+/// Red part of a block of two colours: no multiple of what a segment holds.
+const RED_LENGTH: u64 = 4321;
+/// When the links by LTP are open, where they follow a schedule.
+const CONTACTS: [(Duration, Duration); 4] = [
+    (Duration::from_secs(0), Duration::from_secs(10)),
+    (Duration::from_secs(20), Duration::from_secs(30)),
+    (Duration::from_secs(40), Duration::from_secs(50)),
+    (Duration::from_secs(60), Duration::from_secs(600)),
+];
 
 /// The built-in node, started anew for each case.
 pub struct Builtin<'a> {
@@ -59,7 +71,7 @@ pub struct Builtin<'a> {
 impl<'a> Builtin<'a> {
     /// The node as it is.
     pub fn new(seed: u64) -> Self {
-        Builtin { profiles: vec![usual()], seed, mutant: None, running: None }
+        Builtin { profiles: profiles(), seed, mutant: None, running: None }
     }
 
     /// The node misbehaving in one way.
@@ -95,12 +107,49 @@ impl Target for Builtin<'_> {
     }
 }
 
+/// Every configuration, the usual one first.
+fn profiles() -> Vec<Profile> {
+    let offering = |name: &str, offers: &[&str], change: fn(&mut LtpProfile)| {
+        let mut profile = usual();
+        profile.name = format!("builtin, {name}");
+        profile.offers.extend(offers.iter().map(|offer| (*offer).to_owned()));
+        change(profile.ltp.as_mut().expect("the usual profile speaks LTP"));
+        profile
+    };
+    let mut contacts = offering("contacts", &["contact-schedule"], |_| {});
+    contacts.contacts = CONTACTS.map(|(start, end)| ContactProfile { start, end }).to_vec();
+    vec![
+        usual(),
+        offering("cycles", &["cycle-limit"], |ltp| {
+            ltp.cycle_limit = Some(CYCLES);
+            ltp.problem_limit = None;
+        }),
+        offering("green", &["green-blocks"], |_| {}),
+        offering("two colours", &["mixed-colour"], |_| {}),
+        offering("authentication", &["ltp-auth"], |ltp| {
+            ltp.authentication =
+                Some(LtpKey { suite: 0, id: vec![0x24], key: b"a key that tester and node share".to_vec() });
+        }),
+        offering("cookies", &["ltp-cookie"], |_| {}),
+        contacts,
+    ]
+}
+
 /// The node as most cases need it.
 fn usual() -> Profile {
     let round_trip = LIGHT_TIME + LIGHT_TIME;
     // The engine waits for light time there and back, its margin, and what it allows the peer (RFC 5326 section 6.5).
     let timer = round_trip + RESPONSE + RESPONSE;
-    let offers = ["local-terminate", "oracle", "second-engine", "problem-limit", "cycle-limit", "sr", "clock"];
+    let offers = [
+        "clock",
+        "green-service",
+        "local-cancel",
+        "local-terminate",
+        "oracle",
+        "problem-limit",
+        "second-engine",
+        "sr",
+    ];
     Profile {
         name: "builtin".to_owned(),
         round_trip,
@@ -121,8 +170,9 @@ fn usual() -> Profile {
             report_limit: RETRANSMISSIONS,
             cancel_limit: RETRANSMISSIONS,
             problem_limit: Some(PROBLEMS),
-            cycle_limit: Some(CYCLES),
+            cycle_limit: None,
             segment_size: SEGMENT_SIZE,
+            relay: Some(Eid::ipn(TESTER, 1)),
             authentication: None,
         }),
         bundles: Some(BundleProfile {
@@ -197,25 +247,43 @@ fn simulated(profile: &Profile, seed: u64) -> SimulatedConfig {
     let mut node = Config::new(NodeId(0), NODE, seed);
     node.agent.dtn_time_at_zero_ms = DTN_TIME_AT_ZERO_MS;
     node.agent.status_reports = profile.offers("sr");
-    let always = Schedule::new(vec![Window::always(0, LIGHT_TIME)]);
+    let windows = profile.contacts.iter().map(|contact| Window {
+        start: Instant::ZERO + contact.start,
+        end: Instant::ZERO + contact.end,
+        ..Window::always(0, LIGHT_TIME)
+    });
+    let schedule = match profile.contacts.is_empty() {
+        true => Schedule::new(vec![Window::always(0, LIGHT_TIME)]),
+        false => Schedule::new(windows.collect()),
+    };
+    let ltp = profile.ltp.as_ref();
+    let key = ltp.and_then(|ltp| ltp.authentication.as_ref()).map(|key| {
+        AuthKey::new(Ciphersuite::from_code(key.suite), &key.id, &key.key).expect("the profile's key is one")
+    });
+    let cookies = match profile.offers("ltp-cookie") {
+        true => Cookies::Initiate { length: 8, extend: 4 },
+        false => PeerConfig::default().cookies,
+    };
     let neighbour = |place: u16, number: u64| Neighbour {
         id: NodeId(place + 1),
         node: Eid::ipn(number, 0),
         engine: number,
         outgoing: ChannelId(2 * place),
         incoming: ChannelId(2 * place + 1),
-        transmit: always.clone(),
-        receive: always.clone(),
+        transmit: schedule.clone(),
+        receive: schedule.clone(),
         overhead_bits: 0,
         ltp: PeerConfig {
             segment_size: SEGMENT_SIZE,
             response_margin: RESPONSE,
             retransmission_limit: RETRANSMISSIONS,
-            problem_limit: PROBLEMS,
-            cycle_limit: CYCLES,
+            problem_limit: ltp.and_then(|ltp| ltp.problem_limit).unwrap_or(UNLIMITED),
+            cycle_limit: ltp.and_then(|ltp| ltp.cycle_limit).unwrap_or(UNLIMITED),
+            security: key.clone().map(Authentication::from),
+            cookies,
             ..PeerConfig::default()
         },
-        reliable: true,
+        reliable: !profile.offers("green-blocks"),
         aggregation: None,
     };
     node.neighbours = vec![neighbour(0, TESTER), neighbour(1, SECOND_TESTER)];
@@ -244,6 +312,7 @@ fn simulated(profile: &Profile, seed: u64) -> SimulatedConfig {
         tester: profile.endpoints.clone(),
         source: Eid::ipn(NODE, 1),
         passive: Some(Eid::ipn(NODE, 2)),
+        red_length: profile.offers("mixed-colour").then_some(RED_LENGTH),
         mutation: None,
     }
 }

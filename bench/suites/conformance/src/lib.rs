@@ -20,6 +20,7 @@ pub mod outcome;
 pub mod profile;
 pub mod results;
 pub mod run;
+pub(crate) mod segment;
 pub mod select;
 pub mod tester;
 

@@ -77,6 +77,8 @@ pub struct LtpProfile {
     pub cycle_limit: Option<u32>,
     /// The longest segment that it sends, in octets.
     pub segment_size: usize,
+    /// An endpoint at the tester that the node reaches over LTP, where it is made to send by relaying.
+    pub relay: Option<Eid>,
     /// Authentication that it demands, if it is configured so (RFC 5327).
     pub authentication: Option<LtpKey>,
 }

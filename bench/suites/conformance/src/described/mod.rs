@@ -490,6 +490,7 @@ impl Description {
                 longest_bundle: told.longest_bundle,
             })
         });
+        let relay = self.endpoints.get(&DoorName::Ltp).map(|text| any("endpoints.ltp", text)).transpose()?;
         let ltp = self.ltp.as_ref().map(|told| LtpProfile {
             engine: told.engine,
             tester: told.tester,
@@ -506,6 +507,7 @@ impl Description {
             problem_limit: told.problem_limit,
             cycle_limit: told.cycle_limit,
             segment_size: told.segment_size,
+            relay: relay.clone(),
             authentication: None,
         });
         let tcpcl = self.tcpcl.as_ref().map(|told| -> Result<TcpclProfile, String> {

@@ -36,6 +36,8 @@ pub struct SimulatedConfig {
     pub source: Eid,
     /// The endpoint whose application is asked to poll.
     pub passive: Option<Eid>,
+    /// How much of each block to the tester is red, if not all of it.
+    pub red_length: Option<u64>,
     /// In which way the node misbehaves.
     pub mutation: Option<Box<dyn Mutation>>,
 }
@@ -78,6 +80,11 @@ impl Simulated {
             look: None,
             over: false,
         };
+        if let Some(red) = this.config.red_length {
+            for (_, tester) in this.config.tester.iter().filter(|(door, _)| *door == Door::Ltp) {
+                this.node.set_red_length(&tester.node_id().unwrap_or(Eid::None), red);
+            }
+        }
         this.node.handle_timeout(Instant::ZERO);
         this.pump();
         this
@@ -108,9 +115,10 @@ impl Simulated {
         }
         while let Some(delivery) = self.node.poll_delivery() {
             self.node.delivered(now, delivery.handle);
-            let what =
-                Happening::Delivered { destination: Some(delivery.destination), payload: delivery.payload.concat() };
-            self.to_tester.push_back(Arrival { at: now, what });
+            let payload = delivery.payload.concat();
+            let times = self.config.mutation.as_mut().map_or(1, |mutation| mutation.delivers(&payload));
+            let what = Happening::Delivered { destination: Some(delivery.destination), payload };
+            self.to_tester.extend(vec![Arrival { at: now, what }; times]);
         }
         self.pump_streams();
         while self.node.poll_event().is_some() {}
@@ -238,6 +246,7 @@ impl Simulated {
             None => vec![frame],
             Some(mutation) => {
                 let outcome = mutation.hears(self.now, frame);
+                self.held.extend(outcome.later);
                 if outcome.ends {
                     self.end();
                 }
@@ -387,9 +396,17 @@ impl Medium for Simulated {
                 self.pump();
                 Ok(())
             }
-            Order::CancelSending | Order::CancelReceiving | Order::Route { .. } => {
-                unsupported("the simulated node has no command for it")
+            Order::CancelSending => {
+                self.node.cancel_sending(self.now);
+                self.pump();
+                Ok(())
             }
+            Order::CancelReceiving => {
+                self.node.cancel_receiving(self.now);
+                self.pump();
+                Ok(())
+            }
+            Order::Route { .. } => unsupported("the simulated node has no command for it"),
         }
     }
 }
