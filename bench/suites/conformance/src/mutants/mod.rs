@@ -10,7 +10,7 @@ mod tcpcl;
 use std::sync::LazyLock;
 
 use bytes::Bytes;
-use farlink_units::Instant;
+use farlink_units::{Duration, Instant};
 use serde::Deserialize;
 
 use crate::medium::{Door, SimulatedConfig, Stream};
@@ -133,7 +133,12 @@ pub enum Rewrite {
 /// A switch inside an engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Switch {}
+pub enum Switch {
+    /// Connections are tried again at once.
+    NoPauses,
+    /// The pauses before connections are tried again do not grow.
+    EqualPauses,
+}
 
 impl Mutant {
     /// Makes a node this mutant.
@@ -147,6 +152,11 @@ impl Mutant {
             });
         }
         config.mutation = Some(Box::new(Chain(all)));
+        match self.switch {
+            None => {}
+            Some(Switch::NoPauses) => config.pauses = (Duration::from_millis(1), Duration::from_millis(1)),
+            Some(Switch::EqualPauses) => config.pauses = (Duration::from_secs(1), Duration::from_secs(1)),
+        }
     }
 }
 

@@ -81,15 +81,22 @@ fn intervals(attempts: &[Instant]) -> Vec<Duration> {
     attempts.windows(2).map(|pair| pair[1] - pair[0]).collect()
 }
 
+/// The pauses between attempts: the node knows of each failure a round trip after its begin.
+fn pauses(t: &Tester<'_>, attempts: &[Instant]) -> Vec<Duration> {
+    let round_trip = t.profile().round_trip;
+    intervals(attempts).into_iter().map(|interval| interval - round_trip.min(interval)).collect()
+}
+
 fn attempts_pause(t: &mut Tester<'_>) -> Result<(), Finding> {
     // Once it has paused for so long, no more than 120 attempts fit into two minutes.
     let paused = |all: &[Instant]| all.len() > 3 && intervals(all).last().is_some_and(|last| last.as_millis() >= 2000);
     let all = attempts(t, Duration::from_secs(120), |all| paused(all) || all.len() > 120)?;
-    let expected = "attempts at least 100 ms apart, and no more than 120 in two minutes";
-    let told = format!("{} attempts, {:?} apart", all.len(), intervals(&all));
-    let shortest = intervals(&all).into_iter().min().unwrap_or(Duration::MAX);
-    let whole = all[all.len() - 1] - all[0];
-    if whole < NO_PAUSE.saturating_mul(all.len() as i64 - 1) {
+    let pauses = pauses(t, &all);
+    let expected = "pauses of at least 100 ms, and no more than 120 attempts in two minutes";
+    let told = format!("{} attempts with pauses of {pauses:?}", all.len());
+    let shortest = pauses.iter().copied().min().unwrap_or(Duration::MAX);
+    let whole: i64 = pauses.iter().map(|pause| pause.as_nanos()).sum();
+    if whole < NO_PAUSE.as_nanos() * pauses.len() as i64 {
         return Err(Finding::deviation(expected, told));
     }
     if shortest < LEAST_PAUSE || all.len() > 120 {
@@ -101,7 +108,7 @@ fn attempts_pause(t: &mut Tester<'_>) -> Result<(), Finding> {
 
 fn pauses_grow(t: &mut Tester<'_>) -> Result<(), Finding> {
     let all = attempts(t, Duration::from_secs(120), |all| all.len() >= 4)?;
-    let pauses = intervals(&all);
+    let pauses = pauses(t, &all);
     let grows = pauses.windows(2).any(|pair| pair[1] > pair[0] + pair[0].min(LEAST_PAUSE));
     // A long pause may be a cap that was reached before the case began.
     if grows || pauses.iter().all(|pause| *pause >= Duration::from_secs(10)) {

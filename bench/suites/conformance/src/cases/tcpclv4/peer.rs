@@ -7,7 +7,7 @@ use farlink_wire::bpv7::{
 use rand::RngExt as _;
 
 use super::message::{
-    END, Init, MAGIC, Message, REPLY, START, contact_header, refuse, segment, sess_term, term, xfer_ack,
+    END, Init, MAGIC, Message, REPLY, START, contact_header, refuse, segment, sess_term, term, xfer_ack, xfer_refuse,
 };
 use crate::medium::{Door, Happening, Order, Stream};
 use crate::outcome::Finding;
@@ -65,6 +65,8 @@ pub(super) struct Peer {
     /// The transfers of the node that are complete.
     pub transfers: Vec<Transfer>,
     arriving: Option<Transfer>,
+    /// Transfers of the node that the tester has refused.
+    refused: Vec<u64>,
     inbox: Vec<u8>,
     last_sent: Instant,
     next_id: u64,
@@ -142,16 +144,16 @@ pub(super) fn usual_init(t: &Tester<'_>) -> Result<Init, Finding> {
 /// A bundle for the node's own endpoint with so much payload. No two are the same.
 pub(super) fn bundle(t: &mut Tester<'_>, payload: usize) -> Result<Vec<u8>, Finding> {
     let destination = t.bundles()?.local.clone();
-    bundle_to(t, destination, payload)
+    let mut data = vec![0; payload];
+    t.rng.fill(&mut data[..]);
+    bundle_of(t, destination, data)
 }
 
 /// A bundle for any endpoint.
-pub(super) fn bundle_to(t: &mut Tester<'_>, destination: Eid, payload: usize) -> Result<Vec<u8>, Finding> {
+fn bundle_of(t: &mut Tester<'_>, destination: Eid, payload: Vec<u8>) -> Result<Vec<u8>, Finding> {
     let at_zero = t.bundles()?.dtn_time_at_zero_ms;
     let source = t.profile().endpoint(Door::Tcpcl).cloned().unwrap_or(Eid::None);
     let since = u64::try_from((t.now() - Instant::ZERO).as_millis()).unwrap_or(0);
-    let mut data = vec![0; payload];
-    t.rng.fill(&mut data[..]);
     let bundle = Bundle {
         primary: PrimaryBlock {
             flags: BundleFlags(0),
@@ -168,7 +170,7 @@ pub(super) fn bundle_to(t: &mut Tester<'_>, destination: Eid, payload: usize) ->
             number: 1,
             flags: BlockFlags(0),
             crc: CrcType::Crc32c,
-            data: data.into(),
+            data: payload.into(),
         }],
     };
     Ok(bundle.emit())
@@ -192,6 +194,7 @@ impl Peer {
             keeps_alive: None,
             transfers: Vec::new(),
             arriving: None,
+            refused: Vec::new(),
             inbox: Vec::new(),
             last_sent: t.now(),
             next_id: 0,
@@ -335,6 +338,10 @@ impl Peer {
             Message::Segment { flags, id, items, data } => {
                 let expected = "segments of one transfer after the other, START on the first only";
                 let starts = flags & START != 0;
+                // What was refused need not come to its end.
+                if starts && self.arriving.as_ref().is_some_and(|arriving| self.refused.contains(&arriving.id)) {
+                    self.arriving = None;
+                }
                 let fits = self.arriving.as_ref().map_or(starts, |arriving| arriving.id == *id && !starts);
                 if !fits {
                     return Err(Finding::deviation(expected, message.told()));
@@ -352,7 +359,7 @@ impl Peer {
                     true => self.transfers.push(arriving),
                     false => self.arriving = Some(arriving),
                 }
-                if self.acknowledges {
+                if self.acknowledges && !self.refused.contains(id) {
                     self.write(t, &xfer_ack(flags & (START | END), *id, length))?;
                 }
             }
@@ -361,9 +368,10 @@ impl Peer {
         Ok(())
     }
 
-    /// Forgets the transfer that is arriving, since it was refused.
-    pub(super) fn give_up_arriving(&mut self) {
-        self.arriving = None;
+    /// Refuses a transfer of the node.
+    pub(super) fn refuse(&mut self, t: &mut Tester<'_>, reason: u8, id: u64) -> Result<(), Finding> {
+        self.refused.push(id);
+        self.write(t, &xfer_refuse(reason, id))
     }
 
     /// The first message for which `take` has an answer. `None` when `until` has come, or nothing can come any more.
@@ -386,10 +394,19 @@ impl Peer {
         &mut self,
         t: &mut Tester<'_>,
         expected: &str,
-        take: impl FnMut(&Message) -> Option<T>,
+        mut take: impl FnMut(&Message) -> Option<T>,
     ) -> Result<T, Finding> {
-        let until = t.now() + t.profile().answer_time();
-        self.seek(t, until, take)?.ok_or_else(|| self.silence(expected))
+        let mut until = t.now() + t.profile().answer_time();
+        while let Some(message) = self.next(t, until)? {
+            if let Some(taken) = take(&message) {
+                return Ok(taken);
+            }
+            // An answer waits behind what the node is sending.
+            if matches!(message, Message::Segment { .. }) {
+                until = t.now() + t.profile().answer_time();
+            }
+        }
+        Err(self.silence(expected))
     }
 
     /// This very message within the time for an answer.
@@ -489,30 +506,27 @@ impl Peer {
         self.log.iter().map(|(_, message)| message).filter_map(take).collect()
     }
 
-    /// Makes the node send a bundle of about so many octets over this session.
-    pub(super) fn trigger(&mut self, t: &mut Tester<'_>, octets: usize) -> Result<(), Finding> {
+    /// Makes the node send a bundle of about so many octets over this session. Returns how its payload begins.
+    pub(super) fn trigger(&mut self, t: &mut Tester<'_>, octets: usize) -> Result<Vec<u8>, Finding> {
+        let mut payload = vec![0; octets];
+        t.rng.fill(&mut payload[..]);
+        let beginning = payload[..octets.min(16)].to_vec();
         match t.profile().originate {
             Originate::Ordered => {
-                let mut payload = vec![0; octets];
-                t.rng.fill(&mut payload[..]);
-                t.order(&Order::Originate {
-                    door: Door::Tcpcl,
-                    payload,
-                    lifetime: Duration::from_secs(3600),
-                    flags: 0,
-                    anonymous: false,
-                })
+                let lifetime = Duration::from_secs(3600);
+                t.order(&Order::Originate { door: Door::Tcpcl, payload, lifetime, flags: 0, anonymous: false })?;
             }
             Originate::Relayed => {
                 let Some(destination) = t.profile().endpoint(Door::Tcpcl).cloned() else {
                     return Err(Finding::unsupported("the description names no endpoint of the tester behind TCPCL"));
                 };
-                let data = bundle_to(t, destination, octets)?;
+                let data = bundle_of(t, destination, payload)?;
                 let id = self.fresh_id();
-                self.write(t, &segment(START | END, id, &[], &data))
+                self.write(t, &segment(START | END, id, &[], &data))?;
             }
-            Originate::Passive => Err(Finding::unsupported("there is no way to make the node send a bundle")),
+            Originate::Passive => return Err(Finding::unsupported("there is no way to make the node send a bundle")),
         }
+        Ok(beginning)
     }
 
     /// The node's next complete transfer, within this time.
@@ -526,11 +540,16 @@ impl Peer {
         Ok(self.transfers[before].clone())
     }
 
-    /// A bundle of about so many octets that the node is made to send.
+    /// A bundle of about so many octets that the node is made to send. What it has sent before that is passed over.
     pub(super) fn triggered(&mut self, t: &mut Tester<'_>, octets: usize) -> Result<Transfer, Finding> {
-        self.trigger(t, octets)?;
-        let within = sending_time(t);
-        self.transfer(t, within)
+        let beginning = self.trigger(t, octets)?;
+        loop {
+            let within = sending_time(t);
+            let sent = self.transfer(t, within)?;
+            if sent.data.windows(beginning.len()).any(|window| window == beginning) {
+                return Ok(sent);
+            }
+        }
     }
 
     /// Ends the session in order.

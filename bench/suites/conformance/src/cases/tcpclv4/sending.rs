@@ -134,7 +134,7 @@ fn many_ids(t: &mut Tester<'_>) -> Result<Vec<u64>, Finding> {
         }
         peer.acknowledges = false;
         let refused = peer.triggered(t, 100)?;
-        peer.write(t, &xfer_refuse(refuse::RETRANSMIT, refused.id))?;
+        peer.refuse(t, refuse::RETRANSMIT, refused.id)?;
         peer.acknowledges = true;
         // The bundle may be sent again or be given up; what comes has an ID of its own.
         let until = t.now() + sending_time(t);
@@ -255,7 +255,8 @@ fn refused_transfer_stops(t: &mut Tester<'_>) -> Result<(), Finding> {
         })?;
         let id = first.ok_or_else(|| Finding::silence("the first segment of a transfer", "none"))?;
         t.set_reading(peer.stream, false);
-        peer.write(t, &xfer_refuse(refuse::NO_RESOURCES, id))?;
+        // Completed, so that the bundle is settled.
+        peer.refuse(t, refuse::COMPLETED, id)?;
         t.rest(t.profile().answer_time().saturating_mul(2))?;
         t.set_reading(peer.stream, true);
         // What comes now was under way when the refusal came to the node.
@@ -264,7 +265,6 @@ fn refused_transfer_stops(t: &mut Tester<'_>) -> Result<(), Finding> {
             return Err(Finding::deviation("no more of a refused transfer", "all of it"));
         }
         t.note(format!("{drained} octets of the refused transfer came"));
-        peer.give_up_arriving();
         peer.acknowledges = true;
         // Who begins with anything else than START is found by who reads.
         let next = peer.triggered(t, 300)?;
@@ -303,7 +303,7 @@ fn unknown_refusal_is_borne(t: &mut Tester<'_>) -> Result<(), Finding> {
             let mut peer = session(t, role, 65536)?;
             peer.acknowledges = false;
             let sent = peer.triggered(t, 300)?;
-            peer.write(t, &xfer_refuse(reason, sent.id))?;
+            peer.refuse(t, reason, sent.id)?;
             peer.acknowledges = true;
             peer.deliver(t)?;
             if let Some(told) = peer.told(|m| matches!(m, Message::Reject { .. }).then(|| m.told())).first() {
@@ -322,7 +322,7 @@ fn reaction_follows_the_reason(t: &mut Tester<'_>) -> Result<(), Finding> {
             let mut peer = session(t, role, 65536)?;
             peer.acknowledges = false;
             let sent = peer.triggered(t, 3000)?;
-            peer.write(t, &xfer_refuse(reason, sent.id))?;
+            peer.refuse(t, reason, sent.id)?;
             peer.acknowledges = true;
             // Only after Not Acceptable a repetition at any time would be wrong.
             let wait = match reason {
