@@ -33,6 +33,7 @@ use crate::builtin::{BuiltinNode, Delivery, Reported};
 use crate::store::BundleStore;
 use datagrams::Datagrams;
 use ltp_port::LtpPort;
+pub use outbound::{FIRST_PAUSE, LONGEST_PAUSE};
 pub use setup::{Link, LinkLayer, Listener, LtpRoute, LtpSetup, RunError, STRANGER, Secured, Setup, StartError};
 pub use streams::{StreamLayers, Streams};
 

@@ -14,9 +14,10 @@ use super::setup::LinkLayer;
 use super::streams::{AHEAD, StreamLayers, Streams};
 use crate::builtin::BuiltinNode;
 
-/// The first pause before dialling again, and the longest.
-const FIRST_PAUSE: Duration = Duration::from_secs(1);
-const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+/// The first pause before dialling again.
+pub const FIRST_PAUSE: Duration = Duration::from_secs(1);
+/// The longest pause before dialling again (RFC 9174 section 4.1).
+pub const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
 /// How long a planned contact may be without a connection before bundles take another way.
 const CONTACT_PATIENCE: Duration = Duration::from_secs(5);
@@ -34,10 +35,10 @@ pub(super) struct Dial {
 
 impl Dial {
     /// It did not come up. Returns whether that is news.
-    pub(super) fn failed(&mut self, now: Instant) -> bool {
+    pub(super) fn failed(&mut self, now: Instant, pauses: (Duration, Duration)) -> bool {
         self.connection = None;
         let news = self.pause.is_none();
-        let pause = self.pause.map_or(FIRST_PAUSE, |p| (p + p).min(LONGEST_PAUSE));
+        let pause = self.pause.map_or(pauses.0, |p| (p + p).min(pauses.1));
         self.pause = Some(pause);
         self.retry_at = Some(now + pause);
         news
@@ -191,7 +192,7 @@ impl<S: Streams> StreamLayers<S> {
 
     /// A connection that this node made is over.
     pub(super) fn hung_up(&mut self, now: Instant, link: usize) {
-        self.links[link].dial.failed(now);
+        self.links[link].dial.failed(now, self.pauses);
     }
 
     /// Gives bundles to every connection that can take some; returns when to look again.

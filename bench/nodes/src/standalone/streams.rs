@@ -5,9 +5,9 @@ use std::net::SocketAddr;
 
 use farlink_ports::tcp::{ConnectionId, ListenError, ListenerId, StreamEvent, StreamPorts, TcpAddress};
 use farlink_ports::tls::{TlsRole, TlsSettings};
-use farlink_units::Instant;
+use farlink_units::{Duration, Instant};
 
-use super::outbound::Dial;
+use super::outbound::{Dial, FIRST_PAUSE, LONGEST_PAUSE};
 use super::sessions::{Connection, Terms};
 use super::setup::{Link, Listener, Secured};
 use crate::builtin::BuiltinNode;
@@ -119,6 +119,8 @@ pub struct StreamLayers<S> {
     pub(super) opportunistic: bool,
     /// Transfers of TCPCL whose bundles are in the agent but not yet on the disk.
     pub(super) to_accept: Vec<(ConnectionId, u64)>,
+    /// The first and the longest pause before dialling again.
+    pub(super) pauses: (Duration, Duration),
     lines: Vec<String>,
 }
 
@@ -168,8 +170,14 @@ impl<S: Streams> StreamLayers<S> {
             connections: BTreeMap::new(),
             opportunistic,
             to_accept: Vec::new(),
+            pauses: (FIRST_PAUSE, LONGEST_PAUSE),
             lines: Vec::new(),
         })
+    }
+
+    /// Sets the first and the longest pause before a connection is tried again.
+    pub fn set_pauses(&mut self, first: Duration, longest: Duration) {
+        self.pauses = (first, longest);
     }
 
     /// The streams.
@@ -250,7 +258,7 @@ impl<S: Streams> StreamLayers<S> {
                 if let Some(link) = self.link_of_dial(connection) {
                     let neighbour = &self.links[link].link.node;
                     let line = format!("no connection to {neighbour}: {reason}");
-                    if self.links[link].dial.failed(now) {
+                    if self.links[link].dial.failed(now, self.pauses) {
                         self.line(line);
                     }
                 }

@@ -7,7 +7,7 @@ use farlink_engine::ltp::{Authentication, Cookies, PeerConfig};
 use farlink_engine::routing::StaticRoute;
 use farlink_engine::schedule::{Schedule, Window};
 use farlink_nodes::builtin::{Config, Neighbour};
-use farlink_nodes::standalone::{Link, LinkLayer, Listener};
+use farlink_nodes::standalone::{FIRST_PAUSE, LONGEST_PAUSE, Link, LinkLayer, Listener};
 use farlink_record::{ChannelId, NodeId};
 use farlink_units::{Duration, Instant};
 use farlink_wire::bpv7::Eid;
@@ -309,6 +309,7 @@ fn simulated(profile: &Profile, seed: u64) -> SimulatedConfig {
             Listener::Mtcp(node_address(Door::Mtcp)),
         ],
         links: links(),
+        pauses: (FIRST_PAUSE, LONGEST_PAUSE),
         tester: profile.endpoints.clone(),
         source: Eid::ipn(NODE, 1),
         passive: Some(Eid::ipn(NODE, 2)),

@@ -30,6 +30,8 @@ pub struct SimulatedConfig {
     pub listeners: Vec<Listener>,
     /// Neighbours by stream layers, which the node reaches at [`tester_address`](super::tester_address).
     pub links: Vec<Link>,
+    /// The first and the longest pause before a connection is tried again.
+    pub pauses: (Duration, Duration),
     /// The endpoint that the tester has with each door.
     pub tester: Vec<(Door, Eid)>,
     /// The source of what the node is told to send.
@@ -64,10 +66,11 @@ impl Simulated {
         let node = std::mem::replace(&mut config.node, Config::new(farlink_record::NodeId(0), 0, 0));
         let (listeners, links) = (std::mem::take(&mut config.listeners), std::mem::take(&mut config.links));
         let streams = SimulatedStreams::new(config.light_time);
-        let layers = match StreamLayers::new(streams, listeners, links, true) {
+        let mut layers = match StreamLayers::new(streams, listeners, links, true) {
             Ok(layers) => layers,
             Err(error) => unreachable!("simulated streams listen to anything: {error}"),
         };
+        layers.set_pauses(config.pauses.0, config.pauses.1);
         let mut this = Simulated {
             node: BuiltinNode::new(node),
             layers,

@@ -12,7 +12,7 @@ use std::sync::LazyLock;
 use bytes::Bytes;
 use farlink_engine::ltp::Misbehaviour;
 use farlink_engine::schedule::{Schedule, Window};
-use farlink_units::Instant;
+use farlink_units::{Duration, Instant};
 use serde::Deserialize;
 
 use crate::medium::{Door, SimulatedConfig, Stream};
@@ -154,6 +154,10 @@ pub enum Switch {
     LtpLongSegments,
     /// The schedule of the contacts is not heeded.
     IgnoresSchedule,
+    /// Connections are tried again at once.
+    NoPauses,
+    /// The pauses before connections are tried again do not grow.
+    EqualPauses,
 }
 
 impl Switch {
@@ -167,6 +171,8 @@ impl Switch {
             Switch::LtpLongSegments => {
                 config.node.neighbours.iter_mut().for_each(|neighbour| neighbour.ltp.segment_size = 4000);
             }
+            Switch::NoPauses => config.pauses = (Duration::from_millis(1), Duration::from_millis(1)),
+            Switch::EqualPauses => config.pauses = (Duration::from_secs(1), Duration::from_secs(1)),
             Switch::IgnoresSchedule => {
                 let always = Schedule::new(vec![Window::always(0, config.light_time)]);
                 for neighbour in &mut config.node.neighbours {
