@@ -34,6 +34,12 @@ const RETRANSMISSIONS: u32 = 3;
 const PROBLEMS: u32 = 8;
 const CYCLES: u32 = 5;
 const SEGMENT_SIZE: usize = 1000;
+/// A `dtn` endpoint that leads to the tester.
+const DTN_TESTER: &str = "//fwd/x";
+/// Longest packet between tester and node, in octets, where the node fragments bundles.
+const PATH_MTU: usize = 1500;
+/// Octets of the headers of IPv4 and UDP.
+const IP_AND_UDP: usize = 28;
 
 /// The built-in node, started anew for each case.
 pub struct Builtin<'a> {
@@ -47,7 +53,12 @@ pub struct Builtin<'a> {
 impl<'a> Builtin<'a> {
     /// The node as it is.
     pub fn new(seed: u64) -> Self {
-        Builtin { profiles: vec![usual()], seed, mutant: None, running: None, started: 0 }
+        Builtin { profiles: profiles(), seed, mutant: None, running: None, started: 0 }
+    }
+
+    /// The node as it is, with the bundles of the suites over LTP.
+    pub fn over_ltp(seed: u64) -> Self {
+        Builtin { profiles: profiles().into_iter().map(over_ltp).collect(), ..Builtin::new(seed) }
     }
 
     /// The node misbehaving in one way.
@@ -81,12 +92,59 @@ impl Target for Builtin<'_> {
     }
 }
 
+/// The configurations, the usual one first.
+fn profiles() -> Vec<Profile> {
+    let variant = |name: &str, without: &[&str], with: &[&str]| {
+        let mut profile = usual();
+        profile.name = format!("builtin-{name}");
+        profile.offers.retain(|offer| !without.contains(&offer.as_str()));
+        profile.offers.extend(with.iter().map(|need| (*need).to_owned()));
+        profile
+    };
+    let mut fragmenting = variant("fragmenting", &[], &["fragmenting"]);
+    if let Some(bundles) = &mut fragmenting.bundles {
+        bundles.longest_bundle = Some(PATH_MTU - IP_AND_UDP);
+    }
+    vec![
+        usual(),
+        variant("clockless", &["clock"], &["clockless"]),
+        variant("default", &["sr"], &["default-config"]),
+        fragmenting,
+    ]
+}
+
+/// The same node where the tester with the bundles is its neighbour by LTP.
+fn over_ltp(mut profile: Profile) -> Profile {
+    if let Some(bundles) = &mut profile.bundles {
+        bundles.carrier = Door::Ltp;
+        bundles.tester = Eid::ipn(TESTER, 0);
+        bundles.forward = Eid::ipn(TESTER, 1);
+        bundles.report_to = Eid::ipn(TESTER, 7);
+        bundles.other_report_to = Eid::ipn(TESTER, 8);
+        bundles.longest_bundle = None;
+    }
+    profile.offers.remove("fragmenting");
+    profile
+}
+
 /// The node as most cases need it.
 fn usual() -> Profile {
     let round_trip = LIGHT_TIME + LIGHT_TIME;
     // The engine waits for light time there and back, its margin, and what it allows the peer (RFC 5326 section 6.5).
     let timer = round_trip + RESPONSE + RESPONSE;
-    let offers = ["oracle", "second-engine", "problem-limit", "cycle-limit", "sr", "clock"];
+    let offers = [
+        "oracle",
+        "second-engine",
+        "problem-limit",
+        "cycle-limit",
+        "sr",
+        "clock",
+        "dtn-scheme",
+        "anonymous-send",
+        "route-control",
+        "local-cancel",
+        "passive-registration",
+    ];
     Profile {
         name: "builtin".to_owned(),
         round_trip,
@@ -121,7 +179,7 @@ fn usual() -> Profile {
             unroutable: Eid::ipn(99, 1),
             report_to: Eid::ipn(UDP_TESTER, 7),
             other_report_to: Eid::ipn(UDP_TESTER, 8),
-            dtn_forward: None,
+            dtn_forward: Some(Eid::Dtn(DTN_TESTER.to_owned())),
             dtn_time_at_zero_ms: DTN_TIME_AT_ZERO_MS,
             forwarding: RESPONSE,
             reporting: RESPONSE,
@@ -129,6 +187,8 @@ fn usual() -> Profile {
             skew: RESPONSE,
             unknown_blocks: [251, 252, 253],
             longest_bundle: None,
+            longest_taken: 4 << 20,
+            names_itself: true,
         }),
         tcpcl: None,
         contacts: Vec::new(),
@@ -139,6 +199,8 @@ fn simulated(profile: &Profile, seed: u64) -> SimulatedConfig {
     let mut node = Config::new(NodeId(0), NODE, seed);
     node.agent.dtn_time_at_zero_ms = DTN_TIME_AT_ZERO_MS;
     node.agent.status_reports = profile.offers("sr");
+    node.agent.has_clock = !profile.offers("clockless");
+    node.agent.journal = true;
     let always = Schedule::new(vec![Window::always(0, LIGHT_TIME)]);
     let neighbour = |place: u16, number: u64| Neighbour {
         id: NodeId(place + 1),
@@ -170,6 +232,12 @@ fn simulated(profile: &Profile, seed: u64) -> SimulatedConfig {
         metric: 0,
     };
     node.routes = [TESTER, SECOND_TESTER, UDP_TESTER].map(direct).to_vec();
+    let bundles = profile.bundles.as_ref();
+    let by_name = bundles.and_then(|bundles| {
+        let to = farlink_engine::routing::EidPattern::Exact(bundles.dtn_forward.clone()?);
+        Some(StaticRoute { to, via: bundles.tester.clone(), metric: 0 })
+    });
+    node.routes.extend(by_name);
     SimulatedConfig {
         node,
         light_time: LIGHT_TIME,
@@ -182,6 +250,7 @@ fn simulated(profile: &Profile, seed: u64) -> SimulatedConfig {
         ],
         source: Eid::ipn(NODE, 1),
         passive: Some(Eid::ipn(NODE, 2)),
+        longest_datagram: bundles.and_then(|bundles| bundles.longest_bundle),
         mutation: None,
     }
 }

@@ -1,9 +1,9 @@
 //! The built-in node under a virtual clock, one light time away.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use bytes::Bytes;
-use farlink_engine::bp::{Refusal, Transmission};
+use farlink_engine::bp::{BundleId, Change, Handle, Record, Refusal, Snapshot, Transmission};
 use farlink_link::Node as _;
 use farlink_nodes::builtin::{BuiltinNode, Config};
 use farlink_record::ChannelId;
@@ -29,6 +29,8 @@ pub struct SimulatedConfig {
     pub source: Eid,
     /// The endpoint whose application is asked to poll.
     pub passive: Option<Eid>,
+    /// The longest bundle that goes over UDP; longer ones are fragmented.
+    pub longest_datagram: Option<usize>,
     /// In which way the node misbehaves.
     pub mutation: Option<Box<dyn Mutation>>,
 }
@@ -43,35 +45,92 @@ pub struct Simulated {
     /// What the mutation holds back, and when it goes on.
     held: Vec<(Instant, Frame)>,
     over: bool,
+    /// Doors over which the node cannot send now.
+    closed: BTreeSet<Door>,
+    /// What the node was told to send last.
+    originated: Option<BundleId>,
+    kept: Kept,
+}
+
+/// What outlives the node, where it keeps something.
+#[derive(Default)]
+struct Kept {
+    bundles: BTreeMap<Handle, Record>,
+    remembered: Vec<(BundleId, u64)>,
+    created: Option<farlink_wire::bpv7::CreationTimestamp>,
+}
+
+impl Kept {
+    fn apply(&mut self, change: Change) {
+        match change {
+            Change::Put { handle, record } => drop(self.bundles.insert(handle, record)),
+            Change::Remove { handle } => drop(self.bundles.remove(&handle)),
+            Change::Remember { id, until_ms } => self.remembered.push((id, until_ms)),
+            Change::Forget { id } => self.remembered.retain(|(known, _)| *known != id),
+            Change::Created { creation } => self.created = Some(creation),
+        }
+    }
+
+    fn snapshot(&self) -> Snapshot {
+        Snapshot {
+            bundles: self.bundles.iter().map(|(handle, record)| (*handle, record.clone())).collect(),
+            remembered: self.remembered.clone(),
+            created: self.created,
+        }
+    }
 }
 
 impl Simulated {
     /// Starts the node.
-    pub fn new(mut config: SimulatedConfig) -> Self {
-        let node = std::mem::replace(&mut config.node, Config::new(farlink_record::NodeId(0), 0, 0));
+    pub fn new(config: SimulatedConfig) -> Self {
         let mut this = Simulated {
-            node: BuiltinNode::new(node),
+            node: BuiltinNode::new(config.node.clone()),
             config,
+            closed: BTreeSet::new(),
+            originated: None,
+            kept: Kept::default(),
             now: Instant::ZERO,
             to_node: VecDeque::new(),
             to_tester: VecDeque::new(),
             held: Vec::new(),
             over: false,
         };
+        this.begin();
         this.node.handle_timeout(Instant::ZERO);
         this.pump();
         this
     }
 
+    fn begin(&mut self) {
+        if let (Some(neighbour), Some(longest)) = (&self.config.udp, self.config.longest_datagram) {
+            self.node.set_longest_bundle(neighbour, longest);
+        }
+    }
+
+    fn restart(&mut self) {
+        while let Some(change) = self.node.poll_change() {
+            self.kept.apply(change);
+        }
+        self.node = BuiltinNode::new(self.config.node.clone());
+        self.begin();
+        self.node.restore(self.now, self.kept.snapshot(), Vec::new());
+        self.node.handle_timeout(self.now);
+        self.pump();
+    }
+
     /// Takes from the node what it has to send or to tell.
     fn pump(&mut self) {
         let now = self.now;
+        while let Some(change) = self.node.poll_change() {
+            self.kept.apply(change);
+        }
+        while self.node.poll_reception_change().is_some() {}
         loop {
             let mut frames = Vec::new();
-            for &(door, outgoing, _) in &self.config.ltp {
+            for &(door, outgoing, _) in self.config.ltp.iter().filter(|(door, ..)| !self.closed.contains(door)) {
                 frames.extend(std::iter::from_fn(|| self.node.poll_transmit(now, outgoing)).map(|f| (door, f)));
             }
-            if let Some(neighbour) = &self.config.udp {
+            if let Some(neighbour) = self.config.udp.as_ref().filter(|_| !self.closed.contains(&Door::Udp)) {
                 while let Some(outgoing) = self.node.poll_forward(now, neighbour) {
                     let length = usize::try_from(outgoing.block.len()).unwrap_or(usize::MAX);
                     frames.push((Door::Udp, outgoing.block.slice(0, length)));
@@ -237,14 +296,18 @@ impl Medium for Simulated {
                 };
                 let source = if *anonymous { Eid::None } else { self.config.source.clone() };
                 let payload = Bytes::copy_from_slice(payload);
+                // Reports on what the node sends go where it sends it.
+                let report_to = if *anonymous { Eid::None } else { destination.clone() };
                 let transmission = Transmission {
                     lifetime: *lifetime,
                     flags: BundleFlags(*flags),
+                    report_to,
                     ..Transmission::new(source, destination.clone(), payload)
                 };
                 let outcome = self.node.transmit(self.now, transmission, None);
                 self.pump();
-                outcome.map(drop).map_err(|error| Unable::Failed(error.to_string()))
+                self.originated = Some(outcome.map_err(|error| Unable::Failed(error.to_string()))?);
+                Ok(())
             }
             Order::Poll => {
                 let Some(endpoint) = self.config.passive.clone() else { return unsupported("no endpoint is passive") };
@@ -253,7 +316,26 @@ impl Medium for Simulated {
                 }
                 Ok(())
             }
-            Order::CancelSending | Order::CancelReceiving | Order::Terminate | Order::Route { .. } => {
+            Order::Route { door, open } => {
+                if *open {
+                    self.closed.remove(door);
+                } else {
+                    self.closed.insert(*door);
+                }
+                self.pump();
+                Ok(())
+            }
+            Order::CancelBundle => {
+                let Some(id) = self.originated.take() else { return unsupported("the node was told to send nothing") };
+                self.node.cancel(self.now, &id);
+                self.pump();
+                Ok(())
+            }
+            Order::Restart => {
+                self.restart();
+                Ok(())
+            }
+            Order::CancelSending | Order::CancelReceiving | Order::Terminate => {
                 unsupported("the simulated node has no command for it")
             }
         }
