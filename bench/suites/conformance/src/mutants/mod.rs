@@ -89,7 +89,10 @@ pub enum Rewrite {
 /// A switch inside an engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Switch {}
+pub enum Switch {
+    /// The bundle agent answers requests for status reports in every configuration.
+    ReportsByDefault,
+}
 
 impl Mutant {
     /// Makes a node this mutant.
@@ -103,6 +106,10 @@ impl Mutant {
             });
         }
         config.mutation = Some(Box::new(Chain(all)));
+        match self.switch {
+            Some(Switch::ReportsByDefault) => config.node.agent.status_reports = true,
+            None => {}
+        }
     }
 }
 
