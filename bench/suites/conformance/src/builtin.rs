@@ -59,6 +59,12 @@ const CONTACTS: [(Duration, Duration); 4] = [
     (Duration::from_secs(40), Duration::from_secs(50)),
     (Duration::from_secs(60), Duration::from_secs(600)),
 ];
+/// A `dtn` endpoint that leads to the tester.
+const DTN_TESTER: &str = "//fwd/x";
+/// Longest packet between tester and node, in octets, where the node fragments bundles.
+const PATH_MTU: usize = 1500;
+/// Octets of the headers of IPv4 and UDP.
+const IP_AND_UDP: usize = 28;
 
 /// The built-in node, started anew for each case.
 pub struct Builtin<'a> {
@@ -72,6 +78,11 @@ impl<'a> Builtin<'a> {
     /// The node as it is.
     pub fn new(seed: u64) -> Self {
         Builtin { profiles: profiles(), seed, mutant: None, running: None }
+    }
+
+    /// The node as it is, with the bundles of the suites over LTP.
+    pub fn over_ltp(seed: u64) -> Self {
+        Builtin { profiles: profiles().into_iter().map(over_ltp).collect(), ..Builtin::new(seed) }
     }
 
     /// The node misbehaving in one way.
@@ -109,30 +120,56 @@ impl Target for Builtin<'_> {
 
 /// Every configuration, the usual one first.
 fn profiles() -> Vec<Profile> {
-    let offering = |name: &str, offers: &[&str], change: fn(&mut LtpProfile)| {
+    let variant = |name: &str, without: &[&str], with: &[&str]| {
         let mut profile = usual();
         profile.name = format!("builtin, {name}");
-        profile.offers.extend(offers.iter().map(|offer| (*offer).to_owned()));
+        profile.offers.retain(|offer| !without.contains(&offer.as_str()));
+        profile.offers.extend(with.iter().map(|need| (*need).to_owned()));
+        profile
+    };
+    let by_ltp = |name: &str, offers: &[&str], change: fn(&mut LtpProfile)| {
+        let mut profile = variant(name, &[], offers);
         change(profile.ltp.as_mut().expect("the usual profile speaks LTP"));
         profile
     };
-    let mut contacts = offering("contacts", &["contact-schedule"], |_| {});
+    let mut contacts = variant("contacts", &[], &["contact-schedule"]);
     contacts.contacts = CONTACTS.map(|(start, end)| ContactProfile { start, end }).to_vec();
+    let mut fragmenting = variant("fragmenting", &[], &["fragmenting"]);
+    if let Some(bundles) = &mut fragmenting.bundles {
+        bundles.longest_bundle = Some(PATH_MTU - IP_AND_UDP);
+    }
     vec![
         usual(),
-        offering("cycles", &["cycle-limit"], |ltp| {
+        by_ltp("cycles", &["cycle-limit"], |ltp| {
             ltp.cycle_limit = Some(CYCLES);
             ltp.problem_limit = None;
         }),
-        offering("green", &["green-blocks"], |_| {}),
-        offering("two colours", &["mixed-colour"], |_| {}),
-        offering("authentication", &["ltp-auth"], |ltp| {
+        by_ltp("green", &["green-blocks"], |_| {}),
+        by_ltp("two colours", &["mixed-colour"], |_| {}),
+        by_ltp("authentication", &["ltp-auth"], |ltp| {
             ltp.authentication =
                 Some(LtpKey { suite: 0, id: vec![0x24], key: b"a key that tester and node share".to_vec() });
         }),
-        offering("cookies", &["ltp-cookie"], |_| {}),
+        by_ltp("cookies", &["ltp-cookie"], |_| {}),
         contacts,
+        variant("clockless", &["clock"], &["clockless"]),
+        variant("default", &["sr"], &["default-config"]),
+        fragmenting,
     ]
+}
+
+/// The same node where the tester with the bundles is its neighbour by LTP.
+fn over_ltp(mut profile: Profile) -> Profile {
+    if let Some(bundles) = &mut profile.bundles {
+        bundles.carrier = Door::Ltp;
+        bundles.tester = Eid::ipn(TESTER, 0);
+        bundles.forward = Eid::ipn(TESTER, 1);
+        bundles.report_to = Eid::ipn(TESTER, 7);
+        bundles.other_report_to = Eid::ipn(TESTER, 8);
+        bundles.longest_bundle = None;
+    }
+    profile.offers.remove("fragmenting");
+    profile
 }
 
 /// The node as most cases need it.
@@ -141,12 +178,16 @@ fn usual() -> Profile {
     // The engine waits for light time there and back, its margin, and what it allows the peer (RFC 5326 section 6.5).
     let timer = round_trip + RESPONSE + RESPONSE;
     let offers = [
+        "anonymous-send",
         "clock",
+        "dtn-scheme",
         "green-service",
         "local-cancel",
         "local-terminate",
         "oracle",
+        "passive-registration",
         "problem-limit",
+        "route-control",
         "second-engine",
         "sr",
     ];
@@ -185,7 +226,7 @@ fn usual() -> Profile {
             unroutable: Eid::ipn(99, 1),
             report_to: Eid::ipn(UDP_TESTER, 7),
             other_report_to: Eid::ipn(UDP_TESTER, 8),
-            dtn_forward: None,
+            dtn_forward: Some(Eid::Dtn(DTN_TESTER.to_owned())),
             dtn_time_at_zero_ms: DTN_TIME_AT_ZERO_MS,
             forwarding: RESPONSE,
             reporting: RESPONSE,
@@ -193,6 +234,8 @@ fn usual() -> Profile {
             skew: RESPONSE,
             unknown_blocks: [251, 252, 253],
             longest_bundle: None,
+            longest_taken: 4 << 20,
+            names_itself: true,
         }),
         tcpcl: Some(TcpclProfile {
             tester: Eid::ipn(TCPCL_TESTER, 0),
@@ -247,6 +290,8 @@ fn simulated(profile: &Profile, seed: u64) -> SimulatedConfig {
     let mut node = Config::new(NodeId(0), NODE, seed);
     node.agent.dtn_time_at_zero_ms = DTN_TIME_AT_ZERO_MS;
     node.agent.status_reports = profile.offers("sr");
+    node.agent.has_clock = !profile.offers("clockless");
+    node.agent.journal = true;
     let windows = profile.contacts.iter().map(|contact| Window {
         start: Instant::ZERO + contact.start,
         end: Instant::ZERO + contact.end,
@@ -298,6 +343,12 @@ fn simulated(profile: &Profile, seed: u64) -> SimulatedConfig {
         metric: 0,
     };
     node.routes = [TESTER, SECOND_TESTER, UDP_TESTER, TCPCL_TESTER, STCP_TESTER, MTCP_TESTER].map(direct).to_vec();
+    let bundles = profile.bundles.as_ref();
+    let by_name = bundles.and_then(|bundles| {
+        let to = farlink_engine::routing::EidPattern::Exact(bundles.dtn_forward.clone()?);
+        Some(StaticRoute { to, via: bundles.tester.clone(), metric: 0 })
+    });
+    node.routes.extend(by_name);
     SimulatedConfig {
         node,
         light_time: LIGHT_TIME,
@@ -314,6 +365,7 @@ fn simulated(profile: &Profile, seed: u64) -> SimulatedConfig {
         source: Eid::ipn(NODE, 1),
         passive: Some(Eid::ipn(NODE, 2)),
         red_length: profile.offers("mixed-colour").then_some(RED_LENGTH),
+        longest_datagram: bundles.and_then(|bundles| bundles.longest_bundle),
         mutation: None,
     }
 }

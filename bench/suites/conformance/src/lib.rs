@@ -9,6 +9,8 @@
 //! that it must catch.
 
 pub mod builtin;
+pub mod bundle;
+pub mod carrier;
 pub mod case;
 pub mod cases;
 pub mod catalogue;
@@ -17,6 +19,7 @@ pub mod exchange;
 pub mod medium;
 pub mod mutants;
 pub mod outcome;
+pub mod peer;
 pub mod profile;
 pub mod results;
 pub mod run;

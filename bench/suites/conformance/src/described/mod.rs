@@ -204,6 +204,12 @@ pub struct Commands {
     /// Cancels what is being received.
     #[serde(default)]
     pub cancel_receiving: Option<Vec<String>>,
+    /// Cancels the bundle that it was made to send last.
+    #[serde(default)]
+    pub cancel_bundle: Option<Vec<String>>,
+    /// Ends it and starts it again, with what it keeps over a restart.
+    #[serde(default)]
+    pub restart: Option<Vec<String>>,
     /// Ends TCPCL sessions.
     #[serde(default)]
     pub terminate: Option<Vec<String>>,
@@ -297,6 +303,10 @@ pub struct BundleDescription {
     pub unknown_blocks: [u64; 3],
     #[serde(default)]
     pub longest_bundle: Option<usize>,
+    #[serde(default = "longest_taken")]
+    pub longest_taken: usize,
+    #[serde(default)]
+    pub names_itself: bool,
 }
 
 /// A TCP convergence layer; see [`TcpclProfile`].
@@ -369,6 +379,10 @@ fn segment_size() -> usize {
 
 fn unroutable() -> String {
     "ipn:99999.1".to_owned()
+}
+
+fn longest_taken() -> usize {
+    4 << 20
 }
 
 fn unknown_blocks() -> [u64; 3] {
@@ -488,6 +502,8 @@ impl Description {
                 skew: told.skew,
                 unknown_blocks: told.unknown_blocks,
                 longest_bundle: told.longest_bundle,
+                longest_taken: told.longest_taken,
+                names_itself: told.names_itself,
             })
         });
         let relay = self.endpoints.get(&DoorName::Ltp).map(|text| any("endpoints.ltp", text)).transpose()?;

@@ -189,6 +189,8 @@ impl Inner {
             Order::Originate { .. } => (&commands.originate, "originate"),
             Order::CancelSending => (&commands.cancel_sending, "cancel_sending"),
             Order::CancelReceiving => (&commands.cancel_receiving, "cancel_receiving"),
+            Order::CancelBundle => (&commands.cancel_bundle, "cancel_bundle"),
+            Order::Restart => (&commands.restart, "restart"),
             Order::Terminate => (&commands.terminate, "terminate"),
             Order::Route { open: false, .. } => (&commands.close_route, "close_route"),
             Order::Route { open: true, .. } => (&commands.open_route, "open_route"),

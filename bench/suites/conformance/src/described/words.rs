@@ -19,6 +19,8 @@ fn texts(description: &Description) -> Vec<&str> {
         &commands.originate,
         &commands.cancel_sending,
         &commands.cancel_receiving,
+        &commands.cancel_bundle,
+        &commands.restart,
         &commands.terminate,
         &commands.close_route,
         &commands.open_route,

@@ -53,6 +53,8 @@ pub struct Step {
 pub struct Exchange {
     /// The steps.
     pub steps: Vec<Step>,
+    /// The bundles of the node that the tester has taken, whatever carried them, with their instants.
+    pub bundles: Vec<(Instant, Vec<u8>)>,
 }
 
 impl Exchange {

@@ -143,6 +143,10 @@ pub enum Order {
     },
     /// The application at the passive endpoint asks for what waits.
     Poll,
+    /// The application cancels the transmission of the bundle that [`Order::Originate`] asked for last (RFC 9171 section 5.12).
+    CancelBundle,
+    /// It is ended in order and started again, with what it keeps over a restart.
+    Restart,
 }
 
 /// Why something could not be done.

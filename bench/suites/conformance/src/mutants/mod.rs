@@ -158,6 +158,8 @@ pub enum Switch {
     NoPauses,
     /// The pauses before connections are tried again do not grow.
     EqualPauses,
+    /// The bundle agent answers requests for status reports in every configuration.
+    ReportsByDefault,
 }
 
 impl Switch {
@@ -171,6 +173,7 @@ impl Switch {
             Switch::LtpLongSegments => {
                 config.node.neighbours.iter_mut().for_each(|neighbour| neighbour.ltp.segment_size = 4000);
             }
+            Switch::ReportsByDefault => config.node.agent.status_reports = true,
             Switch::NoPauses => config.pauses = (Duration::from_millis(1), Duration::from_millis(1)),
             Switch::EqualPauses => config.pauses = (Duration::from_secs(1), Duration::from_secs(1)),
             Switch::IgnoresSchedule => {
