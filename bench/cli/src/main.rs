@@ -39,6 +39,7 @@ enum Command {
     Ltp(commands::ltp::LtpArguments),
     Geometry(commands::geometry::GeometryArguments),
     Plan(Box<commands::plan::PlanArguments>),
+    Throughput(commands::throughput::ThroughputArguments),
 }
 
 /// How a command ends.
@@ -91,6 +92,7 @@ fn main() -> ExitCode {
         Command::Ltp(arguments) => commands::ltp::ltp(&arguments),
         Command::Geometry(arguments) => commands::geometry::geometry(&arguments),
         Command::Plan(arguments) => commands::plan::plan(&arguments),
+        Command::Throughput(arguments) => commands::throughput::throughput(&arguments),
     };
     if output::is_lost() { Ending::BenchFailed.into() } else { ending.into() }
 }

@@ -17,11 +17,12 @@ pub mod outcome;
 pub mod pair;
 mod plan;
 mod real;
+pub mod report;
 mod run;
 mod seed;
 pub mod stats;
 pub mod trace;
 
 pub use outcome::{Outcome, PointResult};
-pub use plan::{Point, Task, plan, quick};
+pub use plan::{Plan, Point, ProcessPoint, Task, TcpPoint, plan, quick};
 pub use run::{RunError, RunOptions, run};

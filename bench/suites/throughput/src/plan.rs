@@ -106,8 +106,35 @@ pub fn quick(sweep: &Sweep) -> Sweep {
     sweep
 }
 
-/// The names of the parameters that differ, and every point.
-pub fn plan(sweep: &Sweep) -> (Vec<String>, Vec<Point>) {
+/// The points of a sweep.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    /// The names of the parameters that differ.
+    pub varied: Vec<String>,
+    /// The points, in the order of the sweep.
+    pub points: Vec<Point>,
+}
+
+impl Plan {
+    /// Only the points whose names contain each of these texts. A text is contained where it ends with a value: `ber=1e-5` is not in
+    /// `ber=1e-51`.
+    ///
+    /// # Errors
+    /// There is none. Measuring nothing would look like success.
+    pub fn only(mut self, texts: &[String]) -> Result<Self, String> {
+        let holds = |id: &str, text: &str| {
+            id.match_indices(text).any(|(at, _)| id[at + text.len()..].chars().next().is_none_or(|next| next == ' '))
+        };
+        self.points.retain(|point| texts.iter().all(|text| holds(&point.id, text)));
+        if self.points.is_empty() {
+            return Err(format!("no point is called {}: `--list` tells their names", texts.join(" and ")));
+        }
+        Ok(self)
+    }
+}
+
+/// Every point of a sweep.
+pub fn plan(sweep: &Sweep) -> Plan {
     let points = match &sweep.kind {
         SweepKind::Ltp(ltp) => ltp_points(ltp),
         SweepKind::Hops(hops) => hops_points(hops),
@@ -128,7 +155,7 @@ pub fn plan(sweep: &Sweep) -> (Vec<String>, Vec<Point>) {
         Point { id: words.collect::<Vec<_>>().join(" "), parameters, task }
     });
     let points = points.collect();
-    (varied, points)
+    Plan { varied, points }
 }
 
 type Planned = (Vec<String>, BTreeMap<String, Value>, Task);

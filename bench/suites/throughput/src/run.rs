@@ -13,7 +13,7 @@ use thiserror::Error;
 use crate::bound::Floors;
 use crate::outcome::{Headline, Outcome, PointResult};
 use crate::pair::{Given, Measured, quantiles};
-use crate::plan::{Point, Task, capacity_bps, expected_retransmissions, floors, plan};
+use crate::plan::{Plan, Point, Task, capacity_bps, expected_retransmissions, floors};
 use crate::real::{processes, tcp};
 use crate::seed::derive;
 use crate::stats::Summary;
@@ -72,18 +72,19 @@ impl Repetition {
     }
 }
 
-/// Measures every point of a sweep as often as it says. `progress` is told after each run how many of how many have ended, and which
+/// Measures every point of a plan as often as its sweep says. `progress` is told after each run how many of how many have ended, and which
 /// point the last was of. What comes under the virtual clock depends on the sweep alone, not on the number of jobs.
 ///
 /// # Errors
 /// A capture cannot be written, or `stop` was set.
 pub fn run(
     sweep: &Sweep,
+    planned: &Plan,
     options: &RunOptions,
     stop: &AtomicBool,
     progress: &(dyn Fn(usize, usize, &str) + Sync),
 ) -> Result<Outcome, RunError> {
-    let (varied, points) = plan(sweep);
+    let points = &planned.points;
     let repeat = sweep.repeat as usize;
     let runs = points.len() * repeat;
     let in_real_time = matches!(sweep.kind, SweepKind::Tcp(_) | SweepKind::Processes(_));
@@ -136,7 +137,7 @@ pub fn run(
         seed: sweep.seed,
         repeat: sweep.repeat,
         provenance: options.provenance.clone(),
-        varied,
+        varied: planned.varied.clone(),
         points: points.collect(),
         comparison: None,
     })

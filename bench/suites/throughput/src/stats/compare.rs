@@ -192,7 +192,6 @@ mod tests {
 
     #[test]
     fn ties_and_large_samples_use_the_normal_distribution() {
-        // R: wilcox.test(c(1,2,2,3,4), c(2,3,3,5,6), exact = FALSE)$p.value
         let tied = mann_whitney(&[1.0, 2.0, 2.0, 3.0, 4.0], &[2.0, 3.0, 3.0, 5.0, 6.0]).unwrap();
         assert_eq!((tied.u, tied.exact), (6.0, false));
         // By hand: ties of 3 and 3, variance 25/12 * (11 - 48/90), z = 6/sqrt(21.8056).
