@@ -40,6 +40,7 @@ enum Command {
     Conform(Box<commands::conform::ConformArguments>),
     Geometry(commands::geometry::GeometryArguments),
     Plan(Box<commands::plan::PlanArguments>),
+    Throughput(commands::throughput::ThroughputArguments),
 }
 
 /// How a command ends.
@@ -93,6 +94,7 @@ fn main() -> ExitCode {
         Command::Conform(arguments) => commands::conform::conform(&arguments),
         Command::Geometry(arguments) => commands::geometry::geometry(&arguments),
         Command::Plan(arguments) => commands::plan::plan(&arguments),
+        Command::Throughput(arguments) => commands::throughput::throughput(&arguments),
     };
     if output::is_lost() { Ending::BenchFailed.into() } else { ending.into() }
 }

@@ -13,6 +13,7 @@ pub mod plan;
 pub mod run;
 pub mod schema;
 mod table;
+pub mod throughput;
 
 use clap::ValueEnum;
 

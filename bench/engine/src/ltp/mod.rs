@@ -458,6 +458,11 @@ impl Engine {
         self.peers.get(&peer).is_some_and(Peer::has_data)
     }
 
+    /// Whether a further block for this peer would be taken as far as [`PeerConfig::max_blocks`] goes.
+    pub fn takes_blocks(&self, peer: u64) -> bool {
+        self.peers.get(&peer).is_some_and(|p| p.blocks < p.config.max_blocks)
+    }
+
     /// When [`Engine::handle_timeout`] is due.
     pub fn poll_timeout(&self) -> Option<Instant> {
         self.timers.next()

@@ -27,7 +27,8 @@ impl BuiltinNode {
         };
         let room = usize::try_from(bits.saturating_sub(u128::from(neighbour.overhead_bits)) / 8).unwrap_or(usize::MAX);
         // A bundle stays with the agent until it can begin to leave: what expires meanwhile is not sent.
-        if room >= PeerConfig::MIN_SEGMENT_SIZE && !self.engine.has_unsent_blocks(engine) {
+        let can_begin = !self.engine.has_unsent_blocks(engine) && self.engine.takes_blocks(engine);
+        if room >= PeerConfig::MIN_SEGMENT_SIZE && can_begin {
             self.next_block(now, place);
         }
         self.engine.poll_transmit(now, engine, room)
