@@ -35,6 +35,22 @@ impl Html {
         Html(format!("<p>{}</p>\n", escape(text)))
     }
 
+    /// A heading inside a section.
+    pub fn heading(text: &str) -> Self {
+        Html(format!("<h3>{}</h3>\n", escape(text)))
+    }
+
+    /// A paragraph of several parts.
+    pub fn line(parts: impl IntoIterator<Item = Html>) -> Self {
+        let parts: String = parts.into_iter().map(|part| part.0).collect();
+        Html(format!("<p>{parts}</p>\n"))
+    }
+
+    /// Text whose lines and blanks stay as they are.
+    pub fn preformatted(text: &str) -> Self {
+        Html(format!("<pre>{}</pre>\n", escape(text)))
+    }
+
     /// A link; the address is shown where the page is printed.
     pub fn link(address: &str, text: &str) -> Self {
         Html(format!("<a href=\"{}\">{}</a>", escape(address), escape(text)))

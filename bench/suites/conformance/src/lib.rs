@@ -20,6 +20,7 @@ pub mod medium;
 pub mod mutants;
 pub mod outcome;
 pub mod peer;
+pub mod page;
 pub mod profile;
 pub mod results;
 pub mod run;

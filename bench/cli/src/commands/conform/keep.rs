@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+use farlink_conformance::page::page;
 use farlink_conformance::results::{CaseResult, Results};
 use farlink_conformance::run::CaseRun;
 use farlink_record::results::write_junit;
@@ -59,7 +60,8 @@ impl Folder {
         self.replace("results.json", &json)?;
         let mut junit = Vec::new();
         write_junit(&results.junit(), &mut junit).map_err(|error| error.to_string())?;
-        self.replace("junit.xml", &junit)
+        self.replace("junit.xml", &junit)?;
+        self.replace("report.html", page(results).as_bytes())
     }
 
     fn replace(&self, name: &str, content: &[u8]) -> Result<(), String> {
