@@ -218,7 +218,10 @@ fn once(case: Case, target: &mut dyn Target, options: Options, repetition: u32) 
             }
         }
     }
-    let (exchange, notes) = tester.into_parts();
+    let (exchange, mut notes) = tester.into_parts();
+    if !exchange.is_whole() {
+        notes.push("the exchange was too long to be kept whole".to_owned());
+    }
     let timing_error = medium.timing_error();
     let worst = case.requirement().verdict;
     let (mut outcome, mut expected, mut actual) = match &finding {

@@ -24,7 +24,8 @@ fn at(milliseconds: i64) -> Instant {
 
 fn with(judge: impl FnOnce(&mut dyn Medium)) {
     let mut node = Builtin::new(1);
-    judge(node.medium(0).unwrap());
+    node.start(0, 1).unwrap();
+    judge(node.medium().unwrap());
 }
 
 /// Everything up to an instant.

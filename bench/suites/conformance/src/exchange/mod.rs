@@ -55,11 +55,33 @@ pub struct Exchange {
     pub steps: Vec<Step>,
     /// The bundles of the node that the tester has taken, whatever carried them, with their instants.
     pub bundles: Vec<(Instant, Vec<u8>)>,
+    /// Octets in the steps.
+    kept: usize,
 }
+
+/// Most octets of one exchange that are kept. A node that sends without end would fill the memory.
+const MOST_KEPT: usize = 64 << 20;
 
 impl Exchange {
     pub(crate) fn push(&mut self, at: Instant, by: By, deed: Deed) {
+        let octets = match &deed {
+            Deed::Datagram(_, octets) | Deed::Octets(_, octets) | Deed::Delivered(octets) => octets.len(),
+            _ => 0,
+        };
+        let before = self.kept;
+        self.kept = before.saturating_add(octets);
+        let deed = match (self.kept > MOST_KEPT, before > MOST_KEPT) {
+            (false, _) => deed,
+            (true, false) => Deed::Note(format!("more than {MOST_KEPT} octets: what follows is not kept")),
+            (true, true) if octets > 0 => return,
+            (true, true) => deed,
+        };
         self.steps.push(Step { at, by, deed });
+    }
+
+    /// Whether everything that went to and fro is in the steps.
+    pub fn is_whole(&self) -> bool {
+        self.kept <= MOST_KEPT
     }
 
     pub(crate) fn arrived(&mut self, arrival: &Arrival) {

@@ -154,6 +154,10 @@ pub enum Switch {
     LtpLongSegments,
     /// The schedule of the contacts is not heeded.
     IgnoresSchedule,
+    /// Transmission goes on between contacts, while timers are suspended.
+    SendsInGaps,
+    /// Timers go on between contacts, while transmission stops.
+    TimersRunInGaps,
     /// Connections are tried again at once.
     NoPauses,
     /// The pauses before connections are tried again do not grow.
@@ -176,11 +180,15 @@ impl Switch {
             Switch::ReportsByDefault => config.node.agent.status_reports = true,
             Switch::NoPauses => config.pauses = (Duration::from_millis(1), Duration::from_millis(1)),
             Switch::EqualPauses => config.pauses = (Duration::from_secs(1), Duration::from_secs(1)),
-            Switch::IgnoresSchedule => {
+            Switch::IgnoresSchedule | Switch::SendsInGaps | Switch::TimersRunInGaps => {
                 let always = Schedule::new(vec![Window::always(0, config.light_time)]);
                 for neighbour in &mut config.node.neighbours {
-                    neighbour.transmit = always.clone();
-                    neighbour.receive = always.clone();
+                    if self != Switch::TimersRunInGaps {
+                        neighbour.transmit = always.clone();
+                    }
+                    if self != Switch::SendsInGaps {
+                        neighbour.receive = always.clone();
+                    }
                 }
             }
         }

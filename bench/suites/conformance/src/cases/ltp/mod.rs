@@ -14,7 +14,7 @@ mod cancelling;
 mod contact;
 mod format;
 mod hostile;
-mod peer;
+pub(in crate::cases) mod peer;
 mod receiver;
 mod security;
 mod sender;

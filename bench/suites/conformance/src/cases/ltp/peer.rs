@@ -19,35 +19,35 @@ use crate::segment::{Body, Raw, code, segments};
 use crate::tester::Tester;
 
 /// Originator and number of a session.
-pub(super) type Id = (u64, u64);
+pub(in crate::cases) type Id = (u64, u64);
 
 /// Something to expect of a case.
-pub(super) type Verdict = Result<(), Finding>;
+pub(in crate::cases) type Verdict = Result<(), Finding>;
 
 /// A segment of the node.
 #[derive(Clone, Debug)]
-pub(super) struct Heard {
-    pub(super) at: Instant,
-    pub(super) door: Door,
-    pub(super) segment: Raw,
+pub(in crate::cases) struct Heard {
+    pub(in crate::cases) at: Instant,
+    pub(in crate::cases) door: Door,
+    pub(in crate::cases) segment: Raw,
 }
 
 impl Heard {
-    pub(super) fn session(&self) -> Id {
+    pub(in crate::cases) fn session(&self) -> Id {
         self.segment.session()
     }
 
-    pub(super) fn code(&self) -> u8 {
+    pub(in crate::cases) fn code(&self) -> u8 {
         self.segment.code
     }
 
     /// Whether it is a segment of this type in this session.
-    pub(super) fn is(&self, code: u8, session: Id) -> bool {
+    pub(in crate::cases) fn is(&self, code: u8, session: Id) -> bool {
         self.segment.code == code && self.session() == session
     }
 
     /// The reason of a cancel segment.
-    pub(super) fn reason(&self) -> Option<u8> {
+    pub(in crate::cases) fn reason(&self) -> Option<u8> {
         match self.segment.body {
             Body::Cancel(reason) => Some(reason),
             _ => None,
@@ -55,7 +55,7 @@ impl Heard {
     }
 
     /// The report that a report segment carries.
-    pub(super) fn report(&self) -> Option<Rs> {
+    pub(in crate::cases) fn report(&self) -> Option<Rs> {
         match &self.segment.body {
             Body::Report { serial, checkpoint, upper, lower, claims } => Some(Rs {
                 at: self.at,
@@ -72,19 +72,19 @@ impl Heard {
 
 /// A report segment of the node.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Rs {
-    pub(super) at: Instant,
-    pub(super) serial: u64,
-    pub(super) checkpoint: u64,
-    pub(super) upper: u64,
-    pub(super) lower: u64,
+pub(in crate::cases) struct Rs {
+    pub(in crate::cases) at: Instant,
+    pub(in crate::cases) serial: u64,
+    pub(in crate::cases) checkpoint: u64,
+    pub(in crate::cases) upper: u64,
+    pub(in crate::cases) lower: u64,
     /// Offset from the lower bound, and length.
-    pub(super) claims: Vec<(u64, u64)>,
+    pub(in crate::cases) claims: Vec<(u64, u64)>,
 }
 
 impl Rs {
     /// What is claimed, by place in the block.
-    pub(super) fn claimed(&self) -> RangeSet {
+    pub(in crate::cases) fn claimed(&self) -> RangeSet {
         let mut all = RangeSet::new();
         for (offset, length) in &self.claims {
             let start = self.lower.saturating_add(*offset);
@@ -94,16 +94,16 @@ impl Rs {
     }
 
     /// Whether exactly the red data from 0 to `end` is claimed in one piece.
-    pub(super) fn is_whole(&self, end: u64) -> bool {
+    pub(in crate::cases) fn is_whole(&self, end: u64) -> bool {
         self.lower == 0 && self.upper == end && self.claims == [(0, end)]
     }
 
     /// The same report, whenever it came.
-    pub(super) fn same(&self, other: &Rs) -> bool {
+    pub(in crate::cases) fn same(&self, other: &Rs) -> bool {
         Rs { at: self.at, ..other.clone() } == *self
     }
 
-    pub(super) fn tell(&self) -> String {
+    pub(in crate::cases) fn tell(&self) -> String {
         let claims: Vec<String> = self.claims.iter().take(12).map(|(o, l)| format!("({o},{l})")).collect();
         let Rs { serial, checkpoint, upper, lower, .. } = self;
         format!("RS({serial}, cp {checkpoint}, upper {upper}, lower {lower}, [{}])", claims.join(","))
@@ -112,9 +112,9 @@ impl Rs {
 
 /// A session that the tester originates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Ours {
-    pub(super) id: Id,
-    pub(super) door: Door,
+pub(in crate::cases) struct Ours {
+    pub(in crate::cases) id: Id,
+    pub(in crate::cases) door: Door,
 }
 
 #[derive(Debug, Default)]
@@ -146,9 +146,9 @@ struct TheirState {
 ///
 /// Sessions that a case has not opened or asked for are those of earlier cases, or the node's own traffic: they are answered as
 /// a conformant engine would, and are not seen by the case.
-pub(super) struct Peer<'t, 'a> {
-    pub(super) t: &'t mut Tester<'a>,
-    pub(super) node: &'a LtpProfile,
+pub(in crate::cases) struct Peer<'t, 'a> {
+    pub(in crate::cases) t: &'t mut Tester<'a>,
+    pub(in crate::cases) node: &'a LtpProfile,
     heard: Vec<Heard>,
     all: Vec<Heard>,
     /// What belongs to none of the case's sessions.
@@ -166,7 +166,7 @@ pub(super) struct Peer<'t, 'a> {
 }
 
 /// Judges a case, and leaves no session open behind it.
-pub(super) fn conduct(tester: &mut Tester<'_>, judge: fn(&mut Peer<'_, '_>) -> Verdict) -> Verdict {
+pub(in crate::cases) fn conduct(tester: &mut Tester<'_>, judge: fn(&mut Peer<'_, '_>) -> Verdict) -> Verdict {
     let mut us = Peer::new(tester)?;
     let verdict = judge(&mut us);
     if us.t.ended().is_none() {
@@ -176,7 +176,7 @@ pub(super) fn conduct(tester: &mut Tester<'_>, judge: fn(&mut Peer<'_, '_>) -> V
 }
 
 impl<'t, 'a> Peer<'t, 'a> {
-    pub(super) fn new(t: &'t mut Tester<'a>) -> Result<Self, Finding> {
+    pub(in crate::cases) fn new(t: &'t mut Tester<'a>) -> Result<Self, Finding> {
         let node = t.ltp()?;
         let key = match &node.authentication {
             None => None,
@@ -205,44 +205,44 @@ impl<'t, 'a> Peer<'t, 'a> {
     }
 
     /// The bound for any immediate answer (`T_ack`).
-    pub(super) fn t_ack(&self) -> Duration {
+    pub(in crate::cases) fn t_ack(&self) -> Duration {
         self.t.profile().answer_time()
     }
 
     /// What the node may take beyond a timer (`T_resp`), with what it declares to defer.
-    pub(super) fn slack(&self) -> Duration {
+    pub(in crate::cases) fn slack(&self) -> Duration {
         self.t.profile().response + self.node.defer
     }
 
-    pub(super) fn round_trip(&self) -> Duration {
+    pub(in crate::cases) fn round_trip(&self) -> Duration {
         self.t.profile().round_trip
     }
 
-    pub(super) fn now(&self) -> Instant {
+    pub(in crate::cases) fn now(&self) -> Instant {
         self.t.now()
     }
 
     /// A serial number that the case has not used, with room to count up by less than 100, short enough for any engine.
-    pub(super) fn serial(&mut self) -> u64 {
+    pub(in crate::cases) fn serial(&mut self) -> u64 {
         self.next_serial += 100 + u64::from(self.t.rng.next_u32() % 8);
         self.next_serial
     }
 
     /// Opens a session with a fresh number for a block of this length.
-    pub(super) fn open(&mut self, length: usize) -> Ours {
+    pub(in crate::cases) fn open(&mut self, length: usize) -> Ours {
         // From 2^16 on, so that a number never equals one that a case names; 31 bits suit every engine.
         let number = u64::from(self.t.rng.next_u32() % 0x3fff_0000) + 0x1_0000;
         self.open_as(number, length)
     }
 
     /// Opens the session of this number.
-    pub(super) fn open_as(&mut self, number: u64, length: usize) -> Ours {
+    pub(in crate::cases) fn open_as(&mut self, number: u64, length: usize) -> Ours {
         let block = block::block(self.t, length);
         self.register(self.node.tester, number, Door::Ltp, block)
     }
 
     /// Opens a session of another engine of the tester.
-    pub(super) fn open_for(&mut self, originator: u64, number: u64, door: Door, length: usize) -> Ours {
+    pub(in crate::cases) fn open_for(&mut self, originator: u64, number: u64, door: Door, length: usize) -> Ours {
         let block = block::block(self.t, length);
         self.register(originator, number, door, block)
     }
@@ -255,7 +255,7 @@ impl<'t, 'a> Peer<'t, 'a> {
     }
 
     /// What the block of a session hands to its application.
-    pub(super) fn payload(&self, s: Ours) -> Vec<u8> {
+    pub(in crate::cases) fn payload(&self, s: Ours) -> Vec<u8> {
         self.ours.get(&s.id).map(|state| state.block.payload.clone()).unwrap_or_default()
     }
 
@@ -269,31 +269,31 @@ impl<'t, 'a> Peer<'t, 'a> {
     }
 
     /// A data segment of a session, with the data that its block has there.
-    pub(super) fn ds(&self, s: Ours, code: u8, range: Range<u64>, checkpoint: Option<(u64, u64)>) -> Raw {
+    pub(in crate::cases) fn ds(&self, s: Ours, code: u8, range: Range<u64>, checkpoint: Option<(u64, u64)>) -> Raw {
         let data = self.content(s, range.clone());
         let body = Body::Data { service: self.node.service, offset: range.start, checkpoint, data };
         Raw::new(code, s.id, body)
     }
 
     /// Sends red data without a checkpoint.
-    pub(super) fn red(&mut self, s: Ours, range: Range<u64>) -> Verdict {
+    pub(in crate::cases) fn red(&mut self, s: Ours, range: Range<u64>) -> Verdict {
         let segment = self.ds(s, code::RED, range, None);
         self.send(s.door, &segment)
     }
 
     /// Sends green data.
-    pub(super) fn green(&mut self, s: Ours, code: u8, range: Range<u64>) -> Verdict {
+    pub(in crate::cases) fn green(&mut self, s: Ours, code: u8, range: Range<u64>) -> Verdict {
         let segment = self.ds(s, code, range, None);
         self.send(s.door, &segment)
     }
 
     /// Sends a checkpoint that answers no report.
-    pub(super) fn checkpoint(&mut self, s: Ours, code: u8, range: Range<u64>, serial: u64) -> Verdict {
+    pub(in crate::cases) fn checkpoint(&mut self, s: Ours, code: u8, range: Range<u64>, serial: u64) -> Verdict {
         self.checkpoint_for(s, code, range, serial, 0)
     }
 
     /// Sends a checkpoint that answers a report.
-    pub(super) fn checkpoint_for(
+    pub(in crate::cases) fn checkpoint_for(
         &mut self,
         s: Ours,
         code: u8,
@@ -306,7 +306,7 @@ impl<'t, 'a> Peer<'t, 'a> {
     }
 
     /// Sends a segment.
-    pub(super) fn send(&mut self, door: Door, segment: &Raw) -> Verdict {
+    pub(in crate::cases) fn send(&mut self, door: Door, segment: &Raw) -> Verdict {
         let id = segment.session();
         if let Some(state) = self.ours.get_mut(&id) {
             match &segment.body {
@@ -354,12 +354,12 @@ impl<'t, 'a> Peer<'t, 'a> {
     }
 
     /// The key of LTP authentication.
-    pub(super) fn key(&self) -> Result<&AuthKey, Finding> {
+    pub(in crate::cases) fn key(&self) -> Result<&AuthKey, Finding> {
         self.key.as_ref().ok_or_else(|| Finding::unsupported("no key for LTP authentication is described"))
     }
 
     /// The authentication value of octets under the node's key (RFC 5327 section 2.1).
-    pub(super) fn auth_value(&self, octets: &[u8]) -> Result<[u8; 10], Finding> {
+    pub(in crate::cases) fn auth_value(&self, octets: &[u8]) -> Result<[u8; 10], Finding> {
         let key = self.node.authentication.as_ref();
         let Some(key) = key.filter(|key| key.suite == Ciphersuite::HmacSha1_80.code()) else {
             return Err(Finding::unsupported("no key for HMAC-SHA1-80 is described"));
@@ -371,27 +371,27 @@ impl<'t, 'a> Peer<'t, 'a> {
     }
 
     /// Sends octets that need not be a segment.
-    pub(super) fn octets(&mut self, octets: &[u8]) -> Verdict {
+    pub(in crate::cases) fn octets(&mut self, octets: &[u8]) -> Verdict {
         self.t.send(Door::Ltp, octets)
     }
 
     /// Acknowledges a report.
-    pub(super) fn ack(&mut self, s: Ours, serial: u64) -> Verdict {
+    pub(in crate::cases) fn ack(&mut self, s: Ours, serial: u64) -> Verdict {
         self.send(s.door, &Raw::new(code::RA, s.id, Body::ReportAck(serial)))
     }
 
     /// Cancels a session as its sender.
-    pub(super) fn cancel(&mut self, s: Ours, reason: u8) -> Verdict {
+    pub(in crate::cases) fn cancel(&mut self, s: Ours, reason: u8) -> Verdict {
         self.send(s.door, &Raw::new(code::CS, s.id, Body::Cancel(reason)))
     }
 
     /// Acknowledges a cancellation by the node as receiver.
-    pub(super) fn car(&mut self, s: Ours) -> Verdict {
+    pub(in crate::cases) fn car(&mut self, s: Ours) -> Verdict {
         self.send(s.door, &Raw::new(code::CAR, s.id, Body::CancelAck))
     }
 
     /// Acknowledges a cancellation by the node as sender.
-    pub(super) fn cas(&mut self, id: Id) -> Verdict {
+    pub(in crate::cases) fn cas(&mut self, id: Id) -> Verdict {
         self.send(Door::Ltp, &Raw::new(code::CAS, id, Body::CancelAck))
     }
 
@@ -492,7 +492,7 @@ impl<'t, 'a> Peer<'t, 'a> {
     }
 
     /// The first segment, of those not asked for yet and those that come until `until`, for which `take` has an answer.
-    pub(super) fn find<T>(
+    pub(in crate::cases) fn find<T>(
         &mut self,
         until: Instant,
         mut take: impl FnMut(&Heard) -> Option<T>,
@@ -513,7 +513,7 @@ impl<'t, 'a> Peer<'t, 'a> {
     }
 
     /// As [`Peer::find`], within some time from now; it is a finding if nothing comes.
-    pub(super) fn expect<T>(
+    pub(in crate::cases) fn expect<T>(
         &mut self,
         what: impl Into<String>,
         within: Duration,
@@ -531,19 +531,19 @@ impl<'t, 'a> Peer<'t, 'a> {
     }
 
     /// Lets time pass. What comes meanwhile can be asked for later.
-    pub(super) fn pause(&mut self, time: Duration) -> Verdict {
+    pub(in crate::cases) fn pause(&mut self, time: Duration) -> Verdict {
         let until = self.now() + time;
         while self.receive(until)? {}
         Ok(())
     }
 
     /// A place in what has come; see [`Peer::since`].
-    pub(super) fn mark(&self) -> usize {
+    pub(in crate::cases) fn mark(&self) -> usize {
         self.all.len()
     }
 
     /// What has come since a place was marked, asked for or not.
-    pub(super) fn since(&self, mark: usize) -> &[Heard] {
+    pub(in crate::cases) fn since(&self, mark: usize) -> &[Heard] {
         &self.all[mark..]
     }
 
@@ -557,17 +557,17 @@ impl<'t, 'a> Peer<'t, 'a> {
     }
 
     /// What belongs to none of the case's sessions.
-    pub(super) fn foreign(&self) -> &[Heard] {
+    pub(in crate::cases) fn foreign(&self) -> &[Heard] {
         &self.foreign
     }
 
     /// Why octets that have come are no segment.
-    pub(super) fn unread(&self) -> &[String] {
+    pub(in crate::cases) fn unread(&self) -> &[String] {
         &self.unread
     }
 
     /// Since the place was marked, nothing has come that is forbidden.
-    pub(super) fn must_not(
+    pub(in crate::cases) fn must_not(
         &self,
         mark: usize,
         expected: impl Into<String>,
@@ -580,7 +580,7 @@ impl<'t, 'a> Peer<'t, 'a> {
     }
 
     /// Every octet of data of the node's applications that has this payload, until `until`.
-    pub(super) fn delivered(&mut self, payload: &[u8], until: Instant) -> Result<bool, Finding> {
+    pub(in crate::cases) fn delivered(&mut self, payload: &[u8], until: Instant) -> Result<bool, Finding> {
         let found = self.t.wait_for(until, |arrival| match &arrival.what {
             Happening::Delivered { payload: data, .. } if data == payload => Some(()),
             _ => None,
@@ -589,7 +589,7 @@ impl<'t, 'a> Peer<'t, 'a> {
     }
 
     /// The first report that cites a checkpoint. It is not acknowledged.
-    pub(super) fn report(&mut self, s: Ours, checkpoint: u64) -> Result<Rs, Finding> {
+    pub(in crate::cases) fn report(&mut self, s: Ours, checkpoint: u64) -> Result<Rs, Finding> {
         let what = format!("a report for checkpoint {checkpoint} in session ({}, {})", s.id.0, s.id.1);
         let within = self.t_ack();
         self.expect(what, within, |heard| {
@@ -598,14 +598,14 @@ impl<'t, 'a> Peer<'t, 'a> {
     }
 
     /// The same, acknowledged.
-    pub(super) fn reported(&mut self, s: Ours, checkpoint: u64) -> Result<Rs, Finding> {
+    pub(in crate::cases) fn reported(&mut self, s: Ours, checkpoint: u64) -> Result<Rs, Finding> {
         let rs = self.report(s, checkpoint)?;
         self.ack(s, rs.serial)?;
         Ok(rs)
     }
 
     /// All report segments, in order of arrival, that cite a checkpoint until its report reaches `upper`, each acknowledged.
-    pub(super) fn whole_report(&mut self, s: Ours, checkpoint: u64, upper: u64) -> Result<Vec<Rs>, Finding> {
+    pub(in crate::cases) fn whole_report(&mut self, s: Ours, checkpoint: u64, upper: u64) -> Result<Vec<Rs>, Finding> {
         let mut all = vec![self.reported(s, checkpoint)?];
         let until = self.now() + self.t_ack();
         while all.iter().all(|rs| rs.upper < upper) {
@@ -622,7 +622,7 @@ impl<'t, 'a> Peer<'t, 'a> {
     }
 
     /// A cancel segment of the node as receiver.
-    pub(super) fn expect_cr(&mut self, s: Ours, reason: u8, within: Duration) -> Result<Heard, Finding> {
+    pub(in crate::cases) fn expect_cr(&mut self, s: Ours, reason: u8, within: Duration) -> Result<Heard, Finding> {
         let what = format!("CR with reason {reason:#04x} in session ({}, {})", s.id.0, s.id.1);
         let heard = self.expect(what.clone(), within, |heard| heard.is(code::CR, s.id).then(|| heard.clone()))?;
         match heard.reason() == Some(reason) {
@@ -632,7 +632,7 @@ impl<'t, 'a> Peer<'t, 'a> {
     }
 
     /// An acknowledgment of a cancel segment that the tester has sent.
-    pub(super) fn expect_cas(&mut self, s: Ours) -> Verdict {
+    pub(in crate::cases) fn expect_cas(&mut self, s: Ours) -> Verdict {
         let within = self.t_ack();
         self.expect(format!("CAS in session ({}, {})", s.id.0, s.id.1), within, |heard| {
             heard.is(code::CAS, s.id).then_some(())
@@ -641,7 +641,7 @@ impl<'t, 'a> Peer<'t, 'a> {
 
     /// A fresh session of one segment, which the node must report and does at once. What it would have answered to anything
     /// before has come by then.
-    pub(super) fn sentinel(&mut self) -> Verdict {
+    pub(in crate::cases) fn sentinel(&mut self) -> Verdict {
         let s = self.open(100);
         let serial = self.serial();
         self.checkpoint(s, code::EOB, 0..100, serial)?;
@@ -667,7 +667,7 @@ impl<'t, 'a> Peer<'t, 'a> {
     }
 
     /// Makes the node send a block with a random payload, and waits for its first segment.
-    pub(super) fn begin(&mut self, length: usize) -> Result<Id, Finding> {
+    pub(in crate::cases) fn begin(&mut self, length: usize) -> Result<Id, Finding> {
         let (id, _) = self.begin_known(length)?;
         Ok(id)
     }
@@ -680,7 +680,7 @@ impl<'t, 'a> Peer<'t, 'a> {
     }
 
     /// Makes the node send a block of about this length. Returns the payload that its bundle has.
-    pub(super) fn ask_for(&mut self, length: usize) -> Result<Vec<u8>, Finding> {
+    pub(in crate::cases) fn ask_for(&mut self, length: usize) -> Result<Vec<u8>, Finding> {
         let payload = block::random(self.t, length.saturating_sub(80).max(40));
         self.wanted = Some(payload[..24].to_vec());
         self.found = None;
@@ -727,7 +727,7 @@ impl<'t, 'a> Peer<'t, 'a> {
     }
 
     /// The first segment of what the node was asked to send.
-    pub(super) fn first_segment(&mut self, within: Duration) -> Result<Id, Finding> {
+    pub(in crate::cases) fn first_segment(&mut self, within: Duration) -> Result<Id, Finding> {
         let until = self.now() + within;
         while self.found.is_none() {
             if self.reused {
@@ -744,7 +744,7 @@ impl<'t, 'a> Peer<'t, 'a> {
     }
 
     /// Makes the node send a block of about this length, and waits until it has sent all of it once.
-    pub(super) fn trigger(&mut self, length: usize) -> Result<Id, Finding> {
+    pub(in crate::cases) fn trigger(&mut self, length: usize) -> Result<Id, Finding> {
         let (id, payload) = self.begin_known(length)?;
         self.whole_block(id)?;
         let known = self.block(id)?;
@@ -756,7 +756,7 @@ impl<'t, 'a> Peer<'t, 'a> {
     }
 
     /// Waits until the node has sent all of a block.
-    pub(super) fn whole_block(&mut self, id: Id) -> Verdict {
+    pub(in crate::cases) fn whole_block(&mut self, id: Id) -> Verdict {
         let until = self.now() + self.t_ack() + self.t_ack();
         while self.block_end(id).is_none() {
             if !self.receive(until)? {
@@ -767,29 +767,29 @@ impl<'t, 'a> Peer<'t, 'a> {
     }
 
     /// A block long enough for several segments.
-    pub(super) fn several(&self) -> usize {
+    pub(in crate::cases) fn several(&self) -> usize {
         8000.max((5 * self.node.segment_size).min(400_000))
     }
 
     /// The data segments of a session of the node, as they came.
-    pub(super) fn data_of(&self, id: Id) -> &[Heard] {
+    pub(in crate::cases) fn data_of(&self, id: Id) -> &[Heard] {
         self.theirs.get(&id).map_or(&[], |state| &state.data)
     }
 
     /// Where the node's block ends.
-    pub(super) fn block_end(&self, id: Id) -> Option<u64> {
+    pub(in crate::cases) fn block_end(&self, id: Id) -> Option<u64> {
         let ends = |heard: &&Heard| matches!(heard.code(), code::EOB | code::GREEN_EOB);
         self.data_of(id).iter().find(ends).and_then(|heard| heard.segment.range()).map(|range| range.end)
     }
 
     /// Where the red part of the node's block ends.
-    pub(super) fn red_end(&self, id: Id) -> Option<u64> {
+    pub(in crate::cases) fn red_end(&self, id: Id) -> Option<u64> {
         let ends = |heard: &&Heard| matches!(heard.code(), code::EOB | code::EORP);
         self.data_of(id).iter().find(ends).and_then(|heard| heard.segment.range()).map(|range| range.end)
     }
 
     /// The node's block, put together.
-    pub(super) fn block(&self, id: Id) -> Result<Vec<u8>, Finding> {
+    pub(in crate::cases) fn block(&self, id: Id) -> Result<Vec<u8>, Finding> {
         let mut have = RangeSet::new();
         let mut octets = Vec::new();
         for heard in self.data_of(id) {
@@ -811,7 +811,7 @@ impl<'t, 'a> Peer<'t, 'a> {
 
     /// The checkpoints of a session of the node in the order in which they first came: serial number, report serial number
     /// and the segment.
-    pub(super) fn checkpoints(&self, id: Id) -> Vec<(u64, u64, &Heard)> {
+    pub(in crate::cases) fn checkpoints(&self, id: Id) -> Vec<(u64, u64, &Heard)> {
         let mut all: Vec<(u64, u64, &Heard)> = Vec::new();
         for heard in self.data_of(id) {
             let Some((serial, report)) = heard.segment.checkpoint() else { continue };
@@ -823,13 +823,13 @@ impl<'t, 'a> Peer<'t, 'a> {
     }
 
     /// The serial number of the checkpoint that came last.
-    pub(super) fn last_checkpoint(&self, id: Id) -> Result<u64, Finding> {
+    pub(in crate::cases) fn last_checkpoint(&self, id: Id) -> Result<u64, Finding> {
         let last = self.data_of(id).iter().rev().find_map(|heard| heard.segment.checkpoint());
         last.map(|(serial, _)| serial).ok_or_else(|| Finding::deviation("a checkpoint in the block", "none came"))
     }
 
     /// Reports on a session of the node with a fresh serial number, which is returned. Claims count from the lower bound.
-    pub(super) fn rs(
+    pub(in crate::cases) fn rs(
         &mut self,
         id: Id,
         checkpoint: u64,
@@ -846,7 +846,7 @@ impl<'t, 'a> Peer<'t, 'a> {
     }
 
     /// Reports with a serial number that is given.
-    pub(super) fn rs_again(
+    pub(in crate::cases) fn rs_again(
         &mut self,
         id: Id,
         serial: u64,
@@ -860,7 +860,7 @@ impl<'t, 'a> Peer<'t, 'a> {
     }
 
     /// The acknowledgment of a report of the tester.
-    pub(super) fn expect_ra(&mut self, id: Id, serial: u64) -> Verdict {
+    pub(in crate::cases) fn expect_ra(&mut self, id: Id, serial: u64) -> Verdict {
         let within = self.t_ack();
         self.expect(format!("RA({serial}) in session ({}, {})", id.0, id.1), within, |heard| {
             (heard.is(code::RA, id) && heard.segment.body == Body::ReportAck(serial)).then_some(())
@@ -868,7 +868,7 @@ impl<'t, 'a> Peer<'t, 'a> {
     }
 
     /// Reports the whole red part of a session of the node in answer to its last checkpoint, and waits for the acknowledgment.
-    pub(super) fn complete(&mut self, id: Id) -> Result<u64, Finding> {
+    pub(in crate::cases) fn complete(&mut self, id: Id) -> Result<u64, Finding> {
         let checkpoint = self.last_checkpoint(id)?;
         let end = self.red_end(id).ok_or_else(|| Finding::deviation("an end of the red part", "none came"))?;
         let serial = self.rs(id, checkpoint, end, 0, &[(0, end)])?;
@@ -877,7 +877,7 @@ impl<'t, 'a> Peer<'t, 'a> {
     }
 
     /// Waits for a data segment of a session of the node that came after the first `known` ones.
-    pub(super) fn next_data(&mut self, id: Id, known: usize, until: Instant) -> Result<Option<Heard>, Finding> {
+    pub(in crate::cases) fn next_data(&mut self, id: Id, known: usize, until: Instant) -> Result<Option<Heard>, Finding> {
         while self.data_of(id).len() <= known {
             if !self.receive(until)? {
                 return Ok(None);
@@ -887,7 +887,7 @@ impl<'t, 'a> Peer<'t, 'a> {
     }
 
     /// The segments that the node sends again after the first `known` ones of a session, up to and with the next checkpoint.
-    pub(super) fn retransmission(&mut self, id: Id, known: usize) -> Result<Vec<Heard>, Finding> {
+    pub(in crate::cases) fn retransmission(&mut self, id: Id, known: usize) -> Result<Vec<Heard>, Finding> {
         let until = self.now() + self.t_ack();
         let mut at = known;
         loop {
@@ -907,7 +907,7 @@ impl<'t, 'a> Peer<'t, 'a> {
     }
 
     /// Waits until the link is open, if it follows a schedule, with this much time left.
-    pub(super) fn in_contact(&mut self, room: Duration) -> Verdict {
+    pub(in crate::cases) fn in_contact(&mut self, room: Duration) -> Verdict {
         let contacts = &self.t.profile().contacts;
         if contacts.is_empty() {
             return Ok(());
@@ -970,6 +970,6 @@ impl<'t, 'a> Peer<'t, 'a> {
 }
 
 /// Whether `part` stands somewhere in `whole`.
-pub(super) fn contains(whole: &[u8], part: &[u8]) -> bool {
+pub(in crate::cases) fn contains(whole: &[u8], part: &[u8]) -> bool {
     !part.is_empty() && whole.windows(part.len()).any(|window| window == part)
 }
