@@ -11,7 +11,7 @@ use farlink_units::{Duration, Instant};
 use serde::{Deserialize, Deserializer, de};
 
 use super::{Flow, MutatedFlow, Mutation};
-use crate::cases::tcpclv4::message::{Message, contact_header, kind, xfer_ack};
+use crate::cases::tcpclv4::message::{END, Message, START, contact_header, kind, xfer_ack};
 use crate::medium::{Door, Stream};
 
 /// A rewrite.
@@ -316,7 +316,9 @@ impl Reading {
 /// Whether a segment with an empty extension list begins here that announces more data than there can be.
 fn is_absurd(octets: &[u8]) -> bool {
     let length = octets.get(14..22).and_then(|length| length.try_into().ok()).map(u64::from_be_bytes);
-    octets[0] == kind::XFER_SEGMENT && octets.get(10..14) == Some(&[0; 4]) && length.is_some_and(|it| it >> 40 != 0)
+    let starts =
+        octets.starts_with(&[kind::XFER_SEGMENT, START]) || octets.starts_with(&[kind::XFER_SEGMENT, START | END]);
+    starts && octets.get(10..14) == Some(&[0; 4]) && length.is_some_and(|it| it >> 40 != 0)
 }
 
 /// Applies a rewrite.
