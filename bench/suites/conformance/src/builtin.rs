@@ -99,7 +99,8 @@ fn usual() -> Profile {
     let round_trip = LIGHT_TIME + LIGHT_TIME;
     // The engine waits for light time there and back, its margin, and what it allows the peer (RFC 5326 section 6.5).
     let timer = round_trip + RESPONSE + RESPONSE;
-    let offers = ["local-terminate", "oracle", "second-engine", "problem-limit", "cycle-limit", "sr", "clock"];
+    let offers =
+        ["local-terminate", "stcp", "mtcp", "oracle", "second-engine", "problem-limit", "cycle-limit", "sr", "clock"];
     Profile {
         name: "builtin".to_owned(),
         round_trip,
