@@ -37,8 +37,10 @@ enum Command {
     Ctl(commands::ctl::CtlArguments),
     Bundle(commands::bundle::BundleArguments),
     Ltp(commands::ltp::LtpArguments),
+    Conform(Box<commands::conform::ConformArguments>),
     Geometry(commands::geometry::GeometryArguments),
     Plan(Box<commands::plan::PlanArguments>),
+    Throughput(commands::throughput::ThroughputArguments),
 }
 
 /// How a command ends.
@@ -89,8 +91,10 @@ fn main() -> ExitCode {
         Command::Ctl(arguments) => commands::ctl::ctl(&arguments),
         Command::Bundle(arguments) => commands::bundle::bundle(&arguments),
         Command::Ltp(arguments) => commands::ltp::ltp(&arguments),
+        Command::Conform(arguments) => commands::conform::conform(&arguments),
         Command::Geometry(arguments) => commands::geometry::geometry(&arguments),
         Command::Plan(arguments) => commands::plan::plan(&arguments),
+        Command::Throughput(arguments) => commands::throughput::throughput(&arguments),
     };
     if output::is_lost() { Ending::BenchFailed.into() } else { ending.into() }
 }

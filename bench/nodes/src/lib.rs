@@ -7,5 +7,6 @@
 pub mod applications;
 pub mod builtin;
 pub mod ltp_udp;
+pub mod process;
 pub mod standalone;
 pub mod store;

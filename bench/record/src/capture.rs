@@ -5,8 +5,12 @@
 //! benchmarks. Time stamps have nanoseconds and are the instants of delivery. The identification field of the IP header
 //! holds the low 16 bits of the frame's number in its channel.
 
+pub mod conversation;
+mod packet;
+
 use std::borrow::Cow;
 use std::io::{self, BufWriter, Write};
+use std::net::{Ipv4Addr, SocketAddrV4};
 use std::time::Duration;
 
 use farlink_units::Instant;
@@ -16,13 +20,12 @@ use pcap_file::pcapng::blocks::interface_description::{InterfaceDescriptionBlock
 use pcap_file::pcapng::blocks::section_header::{SectionHeaderBlock, SectionHeaderOption};
 use pcap_file::{DataLink, Endianness, PcapError};
 
+use self::packet::{IP_HEADER, UDP_HEADER};
 use crate::{Event, Header, NodeId, Stamped};
 
 /// The registered port of LTP over UDP (RFC 5326 §10.1), on both ends.
 pub const LTP_PORT: u16 = 1113;
 
-const IP_HEADER: usize = 20;
-const UDP_HEADER: usize = 8;
 /// The longest frame that a UDP datagram over IPv4 holds; of a longer one the capture keeps this much.
 pub const LONGEST_FRAME: usize = 65_535 - IP_HEADER - UDP_HEADER;
 
@@ -88,7 +91,7 @@ impl<W: Write> CaptureWriter<W> {
             .ok_or_else(|| invalid(format!("the run has no channel {}", channel.0)))?;
         let kept = &content[..content.len().min(LONGEST_FRAME)];
         self.packet.clear();
-        datagram(&mut self.packet, from, to, frame as u16, kept);
+        packet::datagram(&mut self.packet, at_ltp_port(from), at_ltp_port(to), frame as u16, kept);
 
         let mut comments = Vec::new();
         if damaged_bits > 0 {
@@ -149,48 +152,6 @@ pub fn address(node: NodeId) -> [u8; 4] {
     [198, 18 + (host >> 16) as u8, (host >> 8) as u8, host as u8]
 }
 
-/// Appends an IPv4 packet with a UDP datagram; `payload` is at most [`LONGEST_FRAME`] long.
-fn datagram(packet: &mut Vec<u8>, from: NodeId, to: NodeId, identification: u16, payload: &[u8]) {
-    const DONT_FRAGMENT: [u8; 2] = [0x40, 0];
-    const TIME_TO_LIVE: u8 = 64;
-    const UDP: u8 = 17;
-    let udp_length = (UDP_HEADER + payload.len()) as u16;
-    let ip_length = udp_length + IP_HEADER as u16;
-
-    packet.extend([0x45, 0]);
-    packet.extend(ip_length.to_be_bytes());
-    packet.extend(identification.to_be_bytes());
-    packet.extend(DONT_FRAGMENT);
-    packet.extend([TIME_TO_LIVE, UDP, 0, 0]);
-    packet.extend(address(from));
-    packet.extend(address(to));
-    let header_checksum = !sum(0, packet);
-    packet[10..12].copy_from_slice(&header_checksum.to_be_bytes());
-
-    packet.extend(LTP_PORT.to_be_bytes());
-    packet.extend(LTP_PORT.to_be_bytes());
-    packet.extend(udp_length.to_be_bytes());
-    packet.extend([0, 0]);
-    packet.extend(payload);
-    // The pseudo-header of RFC 768: addresses, protocol and length.
-    let pseudo = sum(sum(udp_length, &[0, UDP]), &packet[12..IP_HEADER]);
-    let checksum = match !sum(pseudo, &packet[IP_HEADER..]) {
-        // Zero would mean that no checksum was taken.
-        0 => 0xffff,
-        checksum => checksum,
-    };
-    packet[IP_HEADER + 6..IP_HEADER + 8].copy_from_slice(&checksum.to_be_bytes());
-}
-
-/// Adds 16-bit words in ones' complement (RFC 1071).
-fn sum(start: u16, bytes: &[u8]) -> u16 {
-    let (pairs, rest) = bytes.as_chunks::<2>();
-    let mut sum = u64::from(start) + pairs.iter().map(|pair| u64::from(u16::from_be_bytes(*pair))).sum::<u64>();
-    if let [last] = rest {
-        sum += u64::from(*last) << 8;
-    }
-    while sum > 0xffff {
-        sum = (sum & 0xffff) + (sum >> 16);
-    }
-    sum as u16
+fn at_ltp_port(node: NodeId) -> SocketAddrV4 {
+    SocketAddrV4::new(Ipv4Addr::from(address(node)), LTP_PORT)
 }

@@ -7,6 +7,8 @@
 //! * the **counters** ([`counters`]): what each channel took in, delivered and lost;
 //! * the **results** ([`results`]): the verdicts, as JSON and JUnit.
 //!
+//! [`report`] has what pages for people are made of.
+//!
 //! Nothing here looks at a clock or at the link: the same events always make the same bytes.
 
 pub mod capture;
@@ -15,6 +17,7 @@ pub mod counters;
 pub mod event;
 pub mod instrument;
 pub mod recording;
+pub mod report;
 pub mod results;
 
 pub use event::*;

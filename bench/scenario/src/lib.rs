@@ -6,7 +6,8 @@
 //! [`schema`] describes the file to editors. Nothing here runs anything.
 //!
 //! The node file, which describes one built-in node as a process, is read in the same way: [`load_node`], [`parse_node`],
-//! [`NodeSettings`], [`node_schema`].
+//! [`NodeSettings`], [`node_schema`]. So is the sweep file, which says what a throughput suite measures: [`load_sweep`],
+//! [`parse_sweep`], [`Sweep`], [`sweep_schema`].
 //!
 //! Inside, a file passes three stages: `file` is the shape that serde reads, in which every value remembers where it stands;
 //! `values` and `words` are the texts inside it (a node ID, a point of time, a body); `check` makes a [`Scenario`] of both and notes each
@@ -25,6 +26,7 @@ mod notes;
 mod problem;
 mod read;
 mod schema;
+mod sweep_file;
 mod syntax;
 mod values;
 mod words;
@@ -40,5 +42,8 @@ pub use node_file::{
 };
 pub use problem::{FileError, FileWarnings, Position, Problem, ScenarioError, ScenarioWarnings};
 pub use read::{MAX_FILE_BYTES, Overrides, load, parse};
-pub use schema::{node_schema, schema};
+pub use schema::{node_schema, schema, sweep_schema};
+pub use sweep_file::{
+    HopsSweep, Link as SweepLink, LtpSweep, ProcessSweep, Sweep, SweepKind, TcpSweep, Workload, load_sweep, parse_sweep,
+};
 pub use values::parse_utc;

@@ -2,6 +2,7 @@
 
 pub mod bundle;
 pub mod check;
+pub mod conform;
 pub mod ctl;
 pub mod doctor;
 pub mod emulate;
@@ -12,6 +13,7 @@ pub mod plan;
 pub mod run;
 pub mod schema;
 mod table;
+pub mod throughput;
 
 use clap::ValueEnum;
 

@@ -24,12 +24,15 @@ enum Kind {
     Scenario,
     /// What `farlink node --config` takes.
     Node,
+    /// What `farlink throughput` takes.
+    Sweep,
 }
 
 pub fn schema(arguments: &SchemaArguments) -> Ending {
     let schema = match arguments.kind {
         Kind::Scenario => farlink_scenario::schema(),
         Kind::Node => farlink_scenario::node_schema(),
+        Kind::Sweep => farlink_scenario::sweep_schema(),
     };
     match serde_json::to_string_pretty(&schema) {
         Ok(text) => {

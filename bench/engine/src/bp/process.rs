@@ -5,13 +5,13 @@ use std::collections::BTreeSet;
 use bytes::Bytes;
 use farlink_units::Instant;
 use farlink_wire::bpv7::{
-    BlockFlags, Bundle, BundleAge, BundleFlags, CanonicalBlock, Eid, Extension, QualityOfService, ReasonCode,
+    BlockFlags, Bundle, BundleAge, BundleFlags, CanonicalBlock, CrcType, Eid, Extension, QualityOfService, ReasonCode,
     block_type,
 };
 
 use super::report::Event;
 use super::store::{Place, Stored, class_of};
-use super::{Agent, Handle, NoRoom, Notice, Refusal};
+use super::{Agent, BundleId, Handle, NoRoom, Notice, Refusal};
 
 impl Agent {
     /// Bundle Reception (§5.6) of what a convergence layer has brought from a neighbour: one bundle, or several one after the
@@ -31,6 +31,7 @@ impl Agent {
                     rest = rest.slice(length..);
                 }
                 Err(error) => {
+                    self.report_unintelligible(now, &rest);
                     let (from, reason) = (from.clone(), error.to_string());
                     self.notices.push_back(Notice::Unintelligible { from, bytes: rest.len() as u64, reason });
                     break;
@@ -38,6 +39,26 @@ impl Agent {
             }
         }
         outcome
+    }
+
+    /// Reports on a bundle of which a block other than the primary one is damaged or malformed (§5.6 steps 2 and 3, §5.10).
+    /// Nothing can be said of a bundle whose primary block cannot be trusted, nor of a fragment: how long its payload was is
+    /// part of its name.
+    fn report_unintelligible(&mut self, now: Instant, bytes: &Bytes) {
+        let Ok(primary) = Bundle::parse_primary(bytes) else { return };
+        if primary.crc == CrcType::None || primary.fragment.is_some() {
+            return;
+        }
+        if self.seen.contains_key(&BundleId::of(&primary, 0)) {
+            // A whole one has come: whoever asked for reports has been told.
+            return;
+        }
+        if primary.flags.contains(BundleFlags::REPORT_RECEPTION) {
+            self.report(now, &primary, 0, Event::Received, ReasonCode::NoAdditionalInformation);
+        }
+        if primary.flags.contains(BundleFlags::REPORT_DELETION) {
+            self.report(now, &primary, 0, Event::Deleted, ReasonCode::BlockUnintelligible);
+        }
     }
 
     fn receive_bundle(

@@ -29,6 +29,22 @@ pub struct Config {
     pub max_green_part: u64,
     /// Seed for session numbers, for first checkpoint and report serial numbers, and for cookies.
     pub seed: u64,
+    /// What the engine does wrong on purpose, so that a test bench can show that it notices. `None` for an engine that is meant
+    /// to work.
+    pub misbehaviour: Option<Misbehaviour>,
+}
+
+/// A way to break RFC 5326 or RFC 5327 that cannot be brought about from outside the engine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Misbehaviour {
+    /// Session numbers count up from 1, against §9.1.
+    CountedSessions,
+    /// Any acknowledgment stops every report of the session, against §6.14.
+    AnyReportAck,
+    /// The authentication of what comes is not checked, against RFC 5327 section 2.1.
+    AnyAuthentication,
+    /// The cookies of what comes are not checked, against RFC 5327 section 2.2.
+    AnyCookie,
 }
 
 impl Config {
@@ -44,6 +60,7 @@ impl Config {
             green_patience: Duration::from_secs(60),
             max_green_part: 64 << 20,
             seed,
+            misbehaviour: None,
         }
     }
 }

@@ -101,8 +101,8 @@ use rand_chacha::ChaCha8Rng;
 
 pub use aggregation::{Aggregate, Aggregator};
 pub use api::{
-    Authentication, BUNDLE_PROTOCOL, Config, Cookies, Cue, PathInfo, PeerConfig, ReportError, ReportScope, SendError,
-    SessionNumbers,
+    Authentication, BUNDLE_PROTOCOL, Config, Cookies, Cue, Misbehaviour, PathInfo, PeerConfig, ReportError,
+    ReportScope, SendError, SessionNumbers,
 };
 pub use block::Block;
 use cancelling::Cancelling;
@@ -138,6 +138,8 @@ pub struct Engine {
     discarded: Discarded,
     budget: Budget,
     output: Output,
+    /// Sessions originated so far, where [`Misbehaviour::CountedSessions`] says that numbers are counted.
+    counted: u64,
 }
 
 impl Engine {
@@ -161,6 +163,7 @@ impl Engine {
             notices: VecDeque::new(),
             discarded: Discarded::default(),
             output: Output::default(),
+            counted: 0,
         }
     }
 
@@ -252,7 +255,8 @@ impl Engine {
             self.discarded.wrong_peer += 1;
             return;
         }
-        if let Some(security) = &state.config.security {
+        let checked = self.config.misbehaviour != Some(Misbehaviour::AnyAuthentication);
+        if let Some(security) = state.config.security.as_ref().filter(|_| checked) {
             let right = match segment.authenticate(octets, std::slice::from_ref(&security.sign)) {
                 Err(AuthError::Missing) => Err(AuthError::Missing),
                 Err(first) => match segment.authenticate(octets, &security.also_accept) {
@@ -274,7 +278,8 @@ impl Engine {
         let has_cookies = !segment.header_extensions.is_empty() && state.config.cookies != Cookies::Ignore;
         let cookies: Vec<&[u8]> = if has_cookies { segment.cookies().collect() } else { Vec::new() };
         let room = if self.jars.is_empty() { 0 } else { self.cookie_room(peer) };
-        if let Some(jar) = self.jars.get_mut(&session) {
+        let checked = self.config.misbehaviour != Some(Misbehaviour::AnyCookie);
+        if let Some(jar) = self.jars.get_mut(&session).filter(|_| checked) {
             match jar.check(now, &cookies, room) {
                 Ok(()) => {}
                 Err(NotGood::Missing) => {
@@ -286,7 +291,7 @@ impl Engine {
                     return;
                 }
             }
-        } else if !cookies.is_empty() && !self.may_keep(peer, &cookies) {
+        } else if checked && !cookies.is_empty() && !self.may_keep(peer, &cookies) {
             self.discarded.wrong_cookie += 1;
             return;
         }
@@ -453,6 +458,11 @@ impl Engine {
         self.peers.get(&peer).is_some_and(Peer::has_data)
     }
 
+    /// Whether a further block for this peer would be taken as far as [`PeerConfig::max_blocks`] goes.
+    pub fn takes_blocks(&self, peer: u64) -> bool {
+        self.peers.get(&peer).is_some_and(|p| p.blocks < p.config.max_blocks)
+    }
+
     /// When [`Engine::handle_timeout`] is due.
     pub fn poll_timeout(&self) -> Option<Instant> {
         self.timers.next()
@@ -476,6 +486,11 @@ impl Engine {
     /// The next notice, in the order in which things happened. Poll until there is none, before polling for transmission.
     pub fn poll_notice(&mut self) -> Option<Notice> {
         self.notices.pop_front()
+    }
+
+    /// The sessions that are open here as receiver of a block.
+    pub fn receptions(&self) -> impl Iterator<Item = SessionId> + '_ {
+        self.receiving.keys().copied()
     }
 
     /// Sessions that are open here, as sender, as receiver, and being cancelled.

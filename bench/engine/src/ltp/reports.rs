@@ -10,7 +10,7 @@ use super::cookies::MAX_COOKIE;
 use super::peer::Control;
 use super::receiving::SentReport;
 use super::timer::{Answer, Awaited};
-use super::{Cause, Engine, Notice, PeerConfig, ReportError, ReportScope};
+use super::{Cause, Engine, Misbehaviour, Notice, PeerConfig, ReportError, ReportScope};
 
 /// Most reports of one session. Rounds are limited by the configuration; this bounds what a hostile peer can make of one.
 pub(super) const MAX_REPORTS: usize = 1 << 14;
@@ -177,6 +177,14 @@ impl Engine {
 
     /// Stop RS Timer (§6.14).
     pub(super) fn handle_report_ack(&mut self, now: Instant, session: SessionId, serial: u64) {
+        if self.config.misbehaviour == Some(Misbehaviour::AnyReportAck)
+            && let Some(receiving) = self.receiving.get(&session)
+        {
+            let other = receiving.reports.keys().copied().find(|s| *s != serial && receiving.report(*s).is_some());
+            if let Some(other) = other.filter(|_| !receiving.reports.contains_key(&serial)) {
+                return self.handle_report_ack(now, session, other);
+            }
+        }
         self.timers.stop(&awaiting_ack(session, serial));
         let Some(receiving) = self.receiving.get_mut(&session) else {
             self.discarded.unknown_session += 1;

@@ -11,7 +11,7 @@ use farlink_wire::sdnv;
 use super::peer::{Again, Control, Echo};
 use super::timer::{Answer, Awaited};
 use super::{Block, Cause, Engine, Notice, first_serial};
-use super::{SendError, SessionNumbers};
+use super::{Misbehaviour, SendError, SessionNumbers};
 use crate::ranges::RangeSet;
 
 /// Most different reports that one session takes in. A peer that sends more than a large block over a bad link calls for is
@@ -154,6 +154,10 @@ impl Engine {
         }
         let session = loop {
             let number = match self.config.session_numbers {
+                _ if self.config.misbehaviour == Some(Misbehaviour::CountedSessions) => {
+                    self.counted += 1;
+                    self.counted
+                }
                 SessionNumbers::Bits32 => u64::from(rand::Rng::next_u32(&mut self.rng)),
                 SessionNumbers::Bits64 => rand::Rng::next_u64(&mut self.rng),
             };

@@ -8,7 +8,7 @@ use farlink_units::{Duration, Instant};
 use farlink_wire::bpv7::Eid;
 use farlink_wire::ltp::{CancelReason, SessionId};
 
-use super::BuiltinNode;
+use super::{BuiltinNode, Peer};
 use crate::store::ReceptionChange;
 
 /// How long a session that was refused stays in the notes for a restart. The peer has heard of the refusal long before.
@@ -27,7 +27,8 @@ impl BuiltinNode {
         };
         let room = usize::try_from(bits.saturating_sub(u128::from(neighbour.overhead_bits)) / 8).unwrap_or(usize::MAX);
         // A bundle stays with the agent until it can begin to leave: what expires meanwhile is not sent.
-        if room >= PeerConfig::MIN_SEGMENT_SIZE && !self.engine.has_unsent_blocks(engine) {
+        let can_begin = !self.engine.has_unsent_blocks(engine) && self.engine.takes_blocks(engine);
+        if room >= PeerConfig::MIN_SEGMENT_SIZE && can_begin {
             self.next_block(now, place);
         }
         self.engine.poll_transmit(now, engine, room)
@@ -54,9 +55,9 @@ impl BuiltinNode {
     }
 
     fn send_block(&mut self, now: Instant, place: usize, block: Block, handles: Vec<Handle>) {
-        let neighbour = &self.peers[place].neighbour;
+        let Peer { neighbour, red_length, .. } = &self.peers[place];
         let (engine, length) = (neighbour.engine, block.len());
-        let red = if neighbour.reliable { length } else { 0 };
+        let red = if neighbour.reliable { red_length.unwrap_or(length).min(length) } else { 0 };
         match self.engine.send(engine, ltp::BUNDLE_PROTOCOL, block, red) {
             Ok(session) => {
                 for handle in &handles {

@@ -135,6 +135,8 @@ struct Peer {
     /// The rate at which it last could.
     rate_back_bps: u64,
     aggregator: Option<Aggregator>,
+    /// How much of each block is red, if not all of it or nothing.
+    red_length: Option<u64>,
 }
 
 /// A bundle agent over an LTP engine. Sans I/O: told the time, seeded.
@@ -190,6 +192,7 @@ impl BuiltinNode {
             receiving: false,
             rate_back_bps: 0,
             aggregator: neighbour.aggregation.map(|(size, time)| Aggregator::new(size, time)),
+            red_length: None,
             neighbour,
         });
         BuiltinNode {
@@ -266,6 +269,36 @@ impl BuiltinNode {
         let outcome = self.agent.receive(now, from, bytes, refusal);
         self.collect(now);
         outcome
+    }
+
+    /// Sends the blocks to a neighbour with a red part of at most this many bytes and a green rest. A bundle whose end is lost
+    /// is lost then: this is for trying receivers.
+    pub fn set_red_length(&mut self, neighbour: &Eid, bytes: u64) {
+        for peer in self.peers.iter_mut().filter(|p| p.neighbour.node == *neighbour) {
+            peer.red_length = Some(bytes);
+        }
+    }
+
+    /// Cancels every LTP session that sends a block, as its client service may (RFC 5326 §4.2).
+    pub fn cancel_sending(&mut self, now: Instant) {
+        self.advance(now);
+        let mut sessions: Vec<SessionId> = self.sending.keys().copied().collect();
+        sessions.sort_unstable();
+        for session in sessions {
+            self.engine.cancel(now, session);
+        }
+        self.collect(now);
+    }
+
+    /// Cancels every LTP session that receives a block, as its client service may (RFC 5326 §4.2).
+    pub fn cancel_receiving(&mut self, now: Instant) {
+        self.advance(now);
+        let mut sessions: Vec<SessionId> = self.engine.receptions().collect();
+        sessions.sort_unstable();
+        for session in sessions {
+            self.engine.cancel(now, session);
+        }
+        self.collect(now);
     }
 
     /// The next bundle for a neighbour that another convergence layer reaches.

@@ -75,6 +75,8 @@ pub struct UdpLinkPort {
     /// The socket was full: writability is of interest.
     full: bool,
     last_sender: Option<SocketAddr>,
+    /// When the last frame came.
+    latest: Instant,
 }
 
 impl UdpLinkPort {
@@ -98,7 +100,17 @@ impl UdpLinkPort {
             None => vec![Notice::Down { detail: nobody.to_owned(), lost_frames: 0 }],
         };
         let frames = Vec::new();
-        Ok(UdpLinkPort { config, port, frames, notices, dropped: 0, next_check, full: false, last_sender: None })
+        Ok(UdpLinkPort {
+            config,
+            port,
+            frames,
+            notices,
+            dropped: 0,
+            next_check,
+            full: false,
+            last_sender: None,
+            latest: Instant::ZERO,
+        })
     }
 
     /// How it is set up.
@@ -183,9 +195,11 @@ impl Port for UdpLinkPort {
             let from = last.from;
             self.heard_from(from);
             let stamps = base.stamps();
-            frames.extend(incoming.drain(..).map(|frame| Received {
-                at: frame.stamp.map_or(stamps.now(), |stamp| stamps.instant(stamp)),
-                content: frame.content,
+            let latest = &mut self.latest;
+            frames.extend(incoming.drain(..).map(|frame| {
+                // They come in order; only the comparison of the two clocks may say otherwise.
+                *latest = frame.stamp.map_or(stamps.now(), |stamp| stamps.instant(stamp)).max(*latest);
+                Received { at: *latest, content: frame.content }
             }));
         }
         self.frames = incoming;
@@ -258,6 +272,7 @@ mod tests {
             // The kernel had them all before `send` returned, however late they are read. The wall clock, in which it stamps, may be
             // slewed, and whoever compares the clocks be interrupted.
             let slack = Duration::from_millis(100);
+            assert!(frames.is_sorted_by_key(|frame| frame.at));
             assert!(frames.iter().all(|frame| before <= frame.at + slack && frame.at <= after_send + slack));
 
             assert!(matches!(b.poll_notice(), Some(Notice::Up { .. })), "now it knows");

@@ -3,18 +3,19 @@
 use std::collections::BTreeSet;
 
 use farlink_engine::bp::Registration;
-use farlink_engine::ltp::PeerConfig;
+use farlink_engine::ltp::{Authentication, Cookies, PeerConfig};
 use farlink_engine::routing::StaticRoute;
 use farlink_engine::schedule::{Schedule, Window};
 use farlink_nodes::builtin::{Config, Neighbour};
 use farlink_nodes::standalone::{FIRST_PAUSE, LONGEST_PAUSE, Link, LinkLayer, Listener};
 use farlink_record::{ChannelId, NodeId};
-use farlink_units::Duration;
+use farlink_units::{Duration, Instant};
 use farlink_wire::bpv7::Eid;
+use farlink_wire::ltp::security::{AuthKey, Ciphersuite};
 
 use crate::medium::{Door, Medium, Simulated, SimulatedConfig, node_address, tester_address};
 use crate::mutants::Mutant;
-use crate::profile::{BundleProfile, LtpProfile, Originate, Profile, TcpclProfile};
+use crate::profile::{BundleProfile, ContactProfile, LtpKey, LtpProfile, Originate, Profile, TcpclProfile};
 use crate::run::Target;
 
 /// Node number and engine ID of the node under test.
@@ -40,6 +41,8 @@ const DTN_TIME_AT_ZERO_MS: u64 = 820_540_800_000;
 const RETRANSMISSIONS: u32 = 3;
 const PROBLEMS: u32 = 8;
 const CYCLES: u32 = 5;
+/// Of rounds and cycles, where the case is not about their limit.
+const UNLIMITED: u32 = 1000;
 const SEGMENT_SIZE: usize = 1000;
 /// What the node proposes in SESS_INIT, in seconds.
 const KEEPALIVE_S: u16 = 30;
@@ -47,6 +50,21 @@ const KEEPALIVE_S: u16 = 30;
 const SESSION_PATIENCE: Duration = Duration::from_secs(30);
 /// How long a session that is ending waits.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(5);
+/// Red part of a block of two colours: no multiple of what a segment holds.
+const RED_LENGTH: u64 = 4321;
+/// When the links by LTP are open, where they follow a schedule.
+const CONTACTS: [(Duration, Duration); 4] = [
+    (Duration::from_secs(0), Duration::from_secs(10)),
+    (Duration::from_secs(20), Duration::from_secs(30)),
+    (Duration::from_secs(40), Duration::from_secs(50)),
+    (Duration::from_secs(60), Duration::from_secs(600)),
+];
+/// A `dtn` endpoint that leads to the tester.
+const DTN_TESTER: &str = "//fwd/x";
+/// Longest packet between tester and node, in octets, where the node fragments bundles.
+const PATH_MTU: usize = 1500;
+/// Octets of the headers of IPv4 and UDP.
+const IP_AND_UDP: usize = 28;
 
 /// The built-in node, started anew for each case.
 pub struct Builtin<'a> {
@@ -54,13 +72,17 @@ pub struct Builtin<'a> {
     seed: u64,
     mutant: Option<&'a Mutant>,
     running: Option<Simulated>,
-    started: u64,
 }
 
 impl<'a> Builtin<'a> {
     /// The node as it is.
     pub fn new(seed: u64) -> Self {
-        Builtin { profiles: vec![usual()], seed, mutant: None, running: None, started: 0 }
+        Builtin { profiles: profiles(), seed, mutant: None, running: None }
+    }
+
+    /// The node as it is, with the bundles of the suites over LTP.
+    pub fn over_ltp(seed: u64) -> Self {
+        Builtin { profiles: profiles().into_iter().map(over_ltp).collect(), ..Builtin::new(seed) }
     }
 
     /// The node misbehaving in one way.
@@ -74,15 +96,17 @@ impl Target for Builtin<'_> {
         &self.profiles
     }
 
-    fn medium(&mut self, configuration: usize) -> Result<&mut dyn Medium, String> {
-        self.started += 1;
-        // Session and serial numbers differ from case to case, and are the same whenever the run is repeated.
-        let seed = self.seed.wrapping_mul(1_000_003).wrapping_add(self.started);
-        let mut config = simulated(&self.profiles[configuration], seed);
+    fn start(&mut self, configuration: usize, seed: u64) -> Result<(), String> {
+        let mut config = simulated(&self.profiles[configuration], seed ^ self.seed);
         if let Some(mutant) = self.mutant {
             mutant.apply(&mut config);
         }
-        Ok(self.running.insert(Simulated::new(config)))
+        self.running = Some(Simulated::new(config));
+        Ok(())
+    }
+
+    fn medium(&mut self) -> Option<&mut dyn Medium> {
+        self.running.as_mut().map(|running| running as &mut dyn Medium)
     }
 
     fn can_restart(&self) -> bool {
@@ -94,13 +118,81 @@ impl Target for Builtin<'_> {
     }
 }
 
+/// Every configuration, the usual one first.
+fn profiles() -> Vec<Profile> {
+    let variant = |name: &str, without: &[&str], with: &[&str]| {
+        let mut profile = usual();
+        profile.name = format!("builtin, {name}");
+        profile.offers.retain(|offer| !without.contains(&offer.as_str()));
+        profile.offers.extend(with.iter().map(|need| (*need).to_owned()));
+        profile
+    };
+    let by_ltp = |name: &str, offers: &[&str], change: fn(&mut LtpProfile)| {
+        let mut profile = variant(name, &[], offers);
+        change(profile.ltp.as_mut().expect("the usual profile speaks LTP"));
+        profile
+    };
+    let mut contacts = variant("contacts", &[], &["contact-schedule"]);
+    contacts.contacts = CONTACTS.map(|(start, end)| ContactProfile { start, end }).to_vec();
+    let mut fragmenting = variant("fragmenting", &[], &["fragmenting"]);
+    if let Some(bundles) = &mut fragmenting.bundles {
+        bundles.longest_bundle = Some(PATH_MTU - IP_AND_UDP);
+    }
+    vec![
+        usual(),
+        by_ltp("cycles", &["cycle-limit"], |ltp| {
+            ltp.cycle_limit = Some(CYCLES);
+            ltp.problem_limit = None;
+        }),
+        by_ltp("green", &["green-blocks"], |_| {}),
+        by_ltp("two colours", &["mixed-colour"], |_| {}),
+        by_ltp("authentication", &["ltp-auth"], |ltp| {
+            ltp.authentication =
+                Some(LtpKey { suite: 0, id: vec![0x24], key: b"a key that tester and node share".to_vec() });
+        }),
+        by_ltp("cookies", &["ltp-cookie"], |_| {}),
+        contacts,
+        variant("clockless", &["clock"], &["clockless"]),
+        variant("default", &["sr"], &["default-config"]),
+        fragmenting,
+    ]
+}
+
+/// The same node where the tester with the bundles is its neighbour by LTP.
+fn over_ltp(mut profile: Profile) -> Profile {
+    if let Some(bundles) = &mut profile.bundles {
+        bundles.carrier = Door::Ltp;
+        bundles.tester = Eid::ipn(TESTER, 0);
+        bundles.forward = Eid::ipn(TESTER, 1);
+        bundles.report_to = Eid::ipn(TESTER, 7);
+        bundles.other_report_to = Eid::ipn(TESTER, 8);
+        bundles.longest_bundle = None;
+    }
+    profile.offers.remove("fragmenting");
+    profile
+}
+
 /// The node as most cases need it.
 fn usual() -> Profile {
     let round_trip = LIGHT_TIME + LIGHT_TIME;
     // The engine waits for light time there and back, its margin, and what it allows the peer (RFC 5326 section 6.5).
     let timer = round_trip + RESPONSE + RESPONSE;
-    let offers =
-        ["local-terminate", "stcp", "mtcp", "oracle", "second-engine", "problem-limit", "cycle-limit", "sr", "clock"];
+    let offers = [
+        "anonymous-send",
+        "clock",
+        "dtn-scheme",
+        "green-service",
+        "local-cancel",
+        "local-terminate",
+        "mtcp",
+        "oracle",
+        "passive-registration",
+        "problem-limit",
+        "route-control",
+        "second-engine",
+        "sr",
+        "stcp",
+    ];
     Profile {
         name: "builtin".to_owned(),
         round_trip,
@@ -121,8 +213,9 @@ fn usual() -> Profile {
             report_limit: RETRANSMISSIONS,
             cancel_limit: RETRANSMISSIONS,
             problem_limit: Some(PROBLEMS),
-            cycle_limit: Some(CYCLES),
+            cycle_limit: None,
             segment_size: SEGMENT_SIZE,
+            relay: Some(Eid::ipn(TESTER, 1)),
             authentication: None,
         }),
         bundles: Some(BundleProfile {
@@ -135,7 +228,7 @@ fn usual() -> Profile {
             unroutable: Eid::ipn(99, 1),
             report_to: Eid::ipn(UDP_TESTER, 7),
             other_report_to: Eid::ipn(UDP_TESTER, 8),
-            dtn_forward: None,
+            dtn_forward: Some(Eid::Dtn(DTN_TESTER.to_owned())),
             dtn_time_at_zero_ms: DTN_TIME_AT_ZERO_MS,
             forwarding: RESPONSE,
             reporting: RESPONSE,
@@ -143,6 +236,8 @@ fn usual() -> Profile {
             skew: RESPONSE,
             unknown_blocks: [251, 252, 253],
             longest_bundle: None,
+            longest_taken: 4 << 20,
+            names_itself: true,
         }),
         tcpcl: Some(TcpclProfile {
             tester: Eid::ipn(TCPCL_TESTER, 0),
@@ -197,25 +292,45 @@ fn simulated(profile: &Profile, seed: u64) -> SimulatedConfig {
     let mut node = Config::new(NodeId(0), NODE, seed);
     node.agent.dtn_time_at_zero_ms = DTN_TIME_AT_ZERO_MS;
     node.agent.status_reports = profile.offers("sr");
-    let always = Schedule::new(vec![Window::always(0, LIGHT_TIME)]);
+    node.agent.has_clock = !profile.offers("clockless");
+    node.agent.journal = true;
+    let windows = profile.contacts.iter().map(|contact| Window {
+        start: Instant::ZERO + contact.start,
+        end: Instant::ZERO + contact.end,
+        ..Window::always(0, LIGHT_TIME)
+    });
+    let schedule = match profile.contacts.is_empty() {
+        true => Schedule::new(vec![Window::always(0, LIGHT_TIME)]),
+        false => Schedule::new(windows.collect()),
+    };
+    let ltp = profile.ltp.as_ref();
+    let key = ltp.and_then(|ltp| ltp.authentication.as_ref()).map(|key| {
+        AuthKey::new(Ciphersuite::from_code(key.suite), &key.id, &key.key).expect("the profile's key is one")
+    });
+    let cookies = match profile.offers("ltp-cookie") {
+        true => Cookies::Initiate { length: 8, extend: 4 },
+        false => PeerConfig::default().cookies,
+    };
     let neighbour = |place: u16, number: u64| Neighbour {
         id: NodeId(place + 1),
         node: Eid::ipn(number, 0),
         engine: number,
         outgoing: ChannelId(2 * place),
         incoming: ChannelId(2 * place + 1),
-        transmit: always.clone(),
-        receive: always.clone(),
+        transmit: schedule.clone(),
+        receive: schedule.clone(),
         overhead_bits: 0,
         ltp: PeerConfig {
             segment_size: SEGMENT_SIZE,
             response_margin: RESPONSE,
             retransmission_limit: RETRANSMISSIONS,
-            problem_limit: PROBLEMS,
-            cycle_limit: CYCLES,
+            problem_limit: ltp.and_then(|ltp| ltp.problem_limit).unwrap_or(UNLIMITED),
+            cycle_limit: ltp.and_then(|ltp| ltp.cycle_limit).unwrap_or(UNLIMITED),
+            security: key.clone().map(Authentication::from),
+            cookies,
             ..PeerConfig::default()
         },
-        reliable: true,
+        reliable: !profile.offers("green-blocks"),
         aggregation: None,
     };
     node.neighbours = vec![neighbour(0, TESTER), neighbour(1, SECOND_TESTER)];
@@ -230,6 +345,12 @@ fn simulated(profile: &Profile, seed: u64) -> SimulatedConfig {
         metric: 0,
     };
     node.routes = [TESTER, SECOND_TESTER, UDP_TESTER, TCPCL_TESTER, STCP_TESTER, MTCP_TESTER].map(direct).to_vec();
+    let bundles = profile.bundles.as_ref();
+    let by_name = bundles.and_then(|bundles| {
+        let to = farlink_engine::routing::EidPattern::Exact(bundles.dtn_forward.clone()?);
+        Some(StaticRoute { to, via: bundles.tester.clone(), metric: 0 })
+    });
+    node.routes.extend(by_name);
     SimulatedConfig {
         node,
         light_time: LIGHT_TIME,
@@ -245,6 +366,8 @@ fn simulated(profile: &Profile, seed: u64) -> SimulatedConfig {
         tester: profile.endpoints.clone(),
         source: Eid::ipn(NODE, 1),
         passive: Some(Eid::ipn(NODE, 2)),
+        red_length: profile.offers("mixed-colour").then_some(RED_LENGTH),
+        longest_datagram: bundles.and_then(|bundles| bundles.longest_bundle),
         mutation: None,
     }
 }

@@ -9,15 +9,22 @@
 //! that it must catch.
 
 pub mod builtin;
+pub mod bundle;
+pub mod carrier;
 pub mod case;
 pub mod cases;
 pub mod catalogue;
+pub mod described;
 pub mod exchange;
 pub mod medium;
 pub mod mutants;
 pub mod outcome;
+pub mod page;
+pub mod peer;
 pub mod profile;
+pub mod results;
 pub mod run;
+pub(crate) mod segment;
 pub mod select;
 pub mod tester;
 

@@ -77,6 +77,8 @@ pub struct LtpProfile {
     pub cycle_limit: Option<u32>,
     /// The longest segment that it sends, in octets.
     pub segment_size: usize,
+    /// An endpoint at the tester that the node reaches over LTP, where it is made to send by relaying.
+    pub relay: Option<Eid>,
     /// Authentication that it demands, if it is configured so (RFC 5327).
     pub authentication: Option<LtpKey>,
 }
@@ -129,6 +131,10 @@ pub struct BundleProfile {
     pub unknown_blocks: [u64; 3],
     /// Most octets of a bundle that it sends over the carrier, where it fragments longer ones.
     pub longest_bundle: Option<usize>,
+    /// Longest bundle that it takes, in octets, as far as the carrier has no lower bound.
+    pub longest_taken: usize,
+    /// Whether it is configured to put a Previous Node block in every bundle that it forwards (RFC 9171 section 5.4).
+    pub names_itself: bool,
 }
 
 /// The node's TCP convergence layer.

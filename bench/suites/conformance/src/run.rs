@@ -12,22 +12,29 @@ use crate::outcome::{Finding, Kind, Outcome};
 use crate::profile::Profile;
 use crate::tester::Tester;
 
+/// How often a case is tried again that the bench's own timing has spoiled.
+const TRIES_AGAIN: u32 = 2;
+
 /// A node that cases can be run against.
 pub trait Target {
     /// The configurations in which the node can be started, the usual one first. A case runs in the first that offers what it
     /// needs.
     fn profiles(&self) -> &[Profile];
 
-    /// The node in a configuration, ready for a case: the one that runs already, or one started anew.
+    /// Has the node ready for a case in a configuration: the one that runs already, or one started anew. A simulated node draws its
+    /// own random numbers from `seed`. The profile of the configuration may change by it, as where a clock is part of it.
     ///
     /// # Errors
     /// It cannot be started; why, and how to mend it.
-    fn medium(&mut self, configuration: usize) -> Result<&mut dyn Medium, String>;
+    fn start(&mut self, configuration: usize, seed: u64) -> Result<(), String>;
+
+    /// The node that is ready; `None` before the first [`Target::start`] and after [`Target::stop`].
+    fn medium(&mut self) -> Option<&mut dyn Medium>;
 
     /// Whether the node can be started anew after it has ended or hangs.
     fn can_restart(&self) -> bool;
 
-    /// Ends the node, so that the next [`Target::medium`] starts it anew.
+    /// Ends the node, so that the next [`Target::start`] begins anew.
     fn stop(&mut self);
 }
 
@@ -67,7 +74,7 @@ pub struct CaseRun {
     pub configuration: Option<usize>,
     /// Which repetition, from 0.
     pub repetition: u32,
-    /// How late the bench was at most.
+    /// By how much the bench's own timing was off at most.
     pub timing_error: Duration,
 }
 
@@ -91,7 +98,7 @@ pub fn run(
             }
             let run = match &gone {
                 Some(why) => not_tried(*case, repetition, Outcome::Inconclusive, why),
-                None => one(*case, target, options, repetition),
+                None => judge(*case, target, options, repetition),
             };
             if matches!(run.outcome, Outcome::Crash | Outcome::Hang) {
                 target.stop();
@@ -108,6 +115,21 @@ pub fn run(
     }
     watch(&mut runs, target.profiles());
     runs
+}
+
+/// A case that was not tried, and why.
+pub fn not_tried(case: Case, repetition: u32, outcome: Outcome, why: &str) -> CaseRun {
+    CaseRun {
+        case,
+        outcome,
+        expected: String::new(),
+        actual: why.to_owned(),
+        notes: Vec::new(),
+        exchange: Exchange::default(),
+        configuration: None,
+        repetition,
+        timing_error: Duration::ZERO,
+    }
 }
 
 /// The configuration for a case, or what is missing.
@@ -132,20 +154,6 @@ fn speaks(profile: &Profile, suite: Suite) -> bool {
     }
 }
 
-fn not_tried(case: Case, repetition: u32, outcome: Outcome, why: &str) -> CaseRun {
-    CaseRun {
-        case,
-        outcome,
-        expected: String::new(),
-        actual: why.to_owned(),
-        notes: Vec::new(),
-        exchange: Exchange::default(),
-        configuration: None,
-        repetition,
-        timing_error: Duration::ZERO,
-    }
-}
-
 /// The seed of one case: another for each case and repetition, and the same whatever else is selected.
 fn seed_of(case: &Case, seed: u64, repetition: u32) -> u64 {
     // FNV-1a.
@@ -153,18 +161,38 @@ fn seed_of(case: &Case, seed: u64, repetition: u32) -> u64 {
     octets.fold(0xcbf2_9ce4_8422_2325, |hash, octet| (hash ^ u64::from(octet)).wrapping_mul(0x0100_0000_01b3))
 }
 
-fn one(case: Case, target: &mut dyn Target, options: Options, repetition: u32) -> CaseRun {
+/// Runs one case, and asks whether the node is still alive. What the bench's own timing has spoiled is tried again.
+pub fn judge(case: Case, target: &mut dyn Target, options: Options, repetition: u32) -> CaseRun {
+    let mut spoiled = 0;
+    loop {
+        let mut run = once(case, target, options, repetition);
+        let late = run.timing_error > options.timing_tolerance;
+        if run.outcome == Outcome::Inconclusive && late && spoiled < TRIES_AGAIN {
+            spoiled += 1;
+            continue;
+        }
+        if spoiled > 0 {
+            run.notes.push(format!("tried {} times: the bench's own timing was off before", spoiled + 1));
+        }
+        return run;
+    }
+}
+
+fn once(case: Case, target: &mut dyn Target, options: Options, repetition: u32) -> CaseRun {
     let place = match configuration(&case, target.profiles()) {
         Ok(place) => place,
         Err(why) => return not_tried(case, repetition, Outcome::Skipped, &why),
     };
+    let seed = seed_of(&case, options.seed, repetition);
+    if let Err(why) = target.start(place, seed) {
+        return not_tried(case, repetition, Outcome::BenchError, &why);
+    }
     let profile = target.profiles()[place].clone();
-    let medium = match target.medium(place) {
-        Ok(medium) => medium,
-        Err(why) => return not_tried(case, repetition, Outcome::BenchError, &why),
+    let Some(medium) = target.medium() else {
+        return not_tried(case, repetition, Outcome::BenchError, "the node was started and is not there");
     };
     let _ = medium.timing_error();
-    let mut tester = Tester::new(medium, &profile, seed_of(&case, options.seed, repetition));
+    let mut tester = Tester::new(medium, &profile, seed);
     // A panic in here is the built-in node's, which runs in this process; it counts as a crash of the node.
     let judged = catch_unwind(AssertUnwindSafe(|| (case.judge)(&mut tester)));
     let panicked = judged.is_err();
@@ -204,15 +232,17 @@ fn one(case: Case, target: &mut dyn Target, options: Options, repetition: u32) -
             true => why.actual,
             false => format!("{}; and before, {actual}", why.actual),
         };
-    } else if timing_error > options.timing_tolerance && outcome.is_failure(true) && outcome != Outcome::Crash {
+    }
+    // A node that has ended has ended, however late that was seen.
+    if timing_error > options.timing_tolerance && outcome.is_failure(true) && outcome != Outcome::Crash {
         actual = format!("the bench itself was late by {timing_error}, so this decides nothing: {actual}");
         outcome = Outcome::Inconclusive;
     }
     CaseRun { case, outcome, expected, actual, notes, exchange, configuration: Some(place), repetition, timing_error }
 }
 
-/// Asks the cases that watch about every exchange. A case that was tried and watches takes the worst that is found.
-fn watch(runs: &mut [CaseRun], profiles: &[Profile]) {
+/// Asks the cases that watch about every exchange of a run. A case that was tried and watches takes the worst that is found.
+pub fn watch(runs: &mut [CaseRun], profiles: &[Profile]) {
     for place in 0..runs.len() {
         let Some(judge) = runs[place].case.watch else { continue };
         if runs[place].outcome == Outcome::Skipped {

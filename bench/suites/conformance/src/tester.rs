@@ -86,6 +86,11 @@ impl<'a> Tester<'a> {
         self.notes.push(text.into());
     }
 
+    /// Writes down a bundle that has come from the node, whatever carried it.
+    pub(crate) fn took_bundle(&mut self, at: Instant, octets: &[u8]) {
+        self.exchange.bundles.push((at, octets.to_vec()));
+    }
+
     /// Sends a datagram.
     ///
     /// # Errors
@@ -174,6 +179,8 @@ impl<'a> Tester<'a> {
                 format!("the way over {} is {}", door.as_str(), if *open { "opened" } else { "closed" })
             }
             Order::Poll => "the application asks for what waits".to_owned(),
+            Order::CancelBundle => "the application cancels the bundle that it asked to be sent last".to_owned(),
+            Order::Restart => "the node is ended and started again".to_owned(),
         };
         self.exchange.push(self.medium.now(), By::Tester, Deed::Note(told));
         self.medium.order(order).map_err(unable)

@@ -61,3 +61,30 @@ fn nothing_is_reported_to_nobody() {
     b.hear(at(1), 10, &bundle(primary, vec![block(200, 2, BlockFlags::REPORT_IF_UNPROCESSABLE, vec![])]));
     assert_eq!((b.has_for(10), b.stored_bytes()), (false, 0));
 }
+
+// §5.6 step 3 comes after step 2: what is deleted as unintelligible is reported too, as long as the primary block is sound.
+#[test]
+fn a_bundle_with_a_damaged_block_is_reported_as_received_and_deleted() {
+    let mut b = agent(20, Some(10));
+    let flags = BundleFlags::REPORT_RECEPTION | BundleFlags::REPORT_DELETION;
+    let damaged = |primary: PrimaryBlock| {
+        let mut bytes = bundle(primary, vec![]).to_vec();
+        // Without the break it is no well-formed CBOR.
+        bytes.pop();
+        Bytes::from(bytes)
+    };
+    let primary = PrimaryBlock { flags, crc: CrcType::Crc32c, ..from_10_to(30) };
+    b.hear(at(1), 10, &damaged(primary.clone()));
+    for (received, reason) in [(true, ReasonCode::NoAdditionalInformation), (false, ReasonCode::BlockUnintelligible)] {
+        let (_, report) = report_in(&bytes_of(&b.next_for(at(1), 10).unwrap().block));
+        assert_eq!((report.received.asserted, report.deleted.asserted), (received, !received));
+        assert_eq!((report.reason, report.source, report.creation), (reason, primary.source.clone(), primary.creation));
+    }
+    assert!(!b.has_for(10));
+
+    // What cannot be trusted, or named, is not reported on.
+    b.hear(at(2), 10, &damaged(PrimaryBlock { crc: CrcType::None, ..primary.clone() }));
+    let fragment = Some(Fragment { offset: 500, total_length: 2_000 });
+    b.hear(at(2), 10, &damaged(PrimaryBlock { fragment, flags: flags | BundleFlags::IS_FRAGMENT, ..primary }));
+    assert!(!b.has_for(10));
+}

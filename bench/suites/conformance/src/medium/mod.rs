@@ -1,6 +1,7 @@
 //! What a case speaks to.
 
 mod simulated;
+mod sockets;
 mod streams;
 
 use farlink_units::{Duration, Instant};
@@ -8,6 +9,7 @@ use farlink_wire::bpv7::Eid;
 use thiserror::Error;
 
 pub use simulated::{Simulated, SimulatedConfig};
+pub use sockets::{Hooks, NoHooks, SocketDoor, Sockets};
 pub use streams::{node_address, tester_address};
 
 /// A way into the node under test, and out of it.
@@ -141,6 +143,10 @@ pub enum Order {
     },
     /// The application at the passive endpoint asks for what waits.
     Poll,
+    /// The application cancels the transmission of the bundle that [`Order::Originate`] asked for last (RFC 9171 section 5.12).
+    CancelBundle,
+    /// It is ended in order and started again, with what it keeps over a restart.
+    Restart,
 }
 
 /// Why something could not be done.

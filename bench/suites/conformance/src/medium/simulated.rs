@@ -1,9 +1,9 @@
 //! The built-in node under a virtual clock, one light time away.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use bytes::Bytes;
-use farlink_engine::bp::{Refusal, Transmission};
+use farlink_engine::bp::{BundleId, Change, Handle, Record, Refusal, Snapshot, Transmission};
 use farlink_link::Node as _;
 use farlink_nodes::builtin::{BuiltinNode, Config};
 use farlink_nodes::standalone::{Link, Listener, StreamLayers};
@@ -38,6 +38,10 @@ pub struct SimulatedConfig {
     pub source: Eid,
     /// The endpoint whose application is asked to poll.
     pub passive: Option<Eid>,
+    /// How much of each block to the tester is red, if not all of it.
+    pub red_length: Option<u64>,
+    /// The longest bundle that goes over UDP; longer ones are fragmented.
+    pub longest_datagram: Option<usize>,
     /// In which way the node misbehaves.
     pub mutation: Option<Box<dyn Mutation>>,
 }
@@ -56,12 +60,44 @@ pub struct Simulated {
     /// When the stream layers are to be looked at again.
     look: Option<Instant>,
     over: bool,
+    /// Doors over which the node cannot send now.
+    closed: BTreeSet<Door>,
+    /// What the node was told to send last.
+    originated: Option<BundleId>,
+    kept: Kept,
+}
+
+/// What outlives the node, where it keeps something.
+#[derive(Default)]
+struct Kept {
+    bundles: BTreeMap<Handle, Record>,
+    remembered: Vec<(BundleId, u64)>,
+    created: Option<farlink_wire::bpv7::CreationTimestamp>,
+}
+
+impl Kept {
+    fn apply(&mut self, change: Change) {
+        match change {
+            Change::Put { handle, record } => drop(self.bundles.insert(handle, record)),
+            Change::Remove { handle } => drop(self.bundles.remove(&handle)),
+            Change::Remember { id, until_ms } => self.remembered.push((id, until_ms)),
+            Change::Forget { id } => self.remembered.retain(|(known, _)| *known != id),
+            Change::Created { creation } => self.created = Some(creation),
+        }
+    }
+
+    fn snapshot(&self) -> Snapshot {
+        Snapshot {
+            bundles: self.bundles.iter().map(|(handle, record)| (*handle, record.clone())).collect(),
+            remembered: self.remembered.clone(),
+            created: self.created,
+        }
+    }
 }
 
 impl Simulated {
     /// Starts the node.
     pub fn new(mut config: SimulatedConfig) -> Self {
-        let node = std::mem::replace(&mut config.node, Config::new(farlink_record::NodeId(0), 0, 0));
         let (listeners, links) = (std::mem::take(&mut config.listeners), std::mem::take(&mut config.links));
         let streams = SimulatedStreams::new(config.light_time);
         let mut layers = match StreamLayers::new(streams, listeners, links, true) {
@@ -70,9 +106,12 @@ impl Simulated {
         };
         layers.set_pauses(config.pauses.0, config.pauses.1);
         let mut this = Simulated {
-            node: BuiltinNode::new(node),
+            node: BuiltinNode::new(config.node.clone()),
             layers,
             config,
+            closed: BTreeSet::new(),
+            originated: None,
+            kept: Kept::default(),
             now: Instant::ZERO,
             to_node: VecDeque::new(),
             to_tester: VecDeque::new(),
@@ -81,21 +120,48 @@ impl Simulated {
             look: None,
             over: false,
         };
+        this.begin();
         this.node.handle_timeout(Instant::ZERO);
         this.pump();
         this
     }
 
+    fn begin(&mut self) {
+        if let (Some(neighbour), Some(longest)) = (&self.config.udp, self.config.longest_datagram) {
+            self.node.set_longest_bundle(neighbour, longest);
+        }
+        if let Some(red) = self.config.red_length {
+            for (_, tester) in self.config.tester.iter().filter(|(door, _)| *door == Door::Ltp) {
+                self.node.set_red_length(&tester.node_id().unwrap_or(Eid::None), red);
+            }
+        }
+    }
+
+    fn restart(&mut self) {
+        while let Some(change) = self.node.poll_change() {
+            self.kept.apply(change);
+        }
+        self.node = BuiltinNode::new(self.config.node.clone());
+        self.begin();
+        self.node.restore(self.now, self.kept.snapshot(), Vec::new());
+        self.node.handle_timeout(self.now);
+        self.pump();
+    }
+
     /// Takes from the node what it has to send or to tell.
     fn pump(&mut self) {
         let now = self.now;
+        while let Some(change) = self.node.poll_change() {
+            self.kept.apply(change);
+        }
+        while self.node.poll_reception_change().is_some() {}
         self.pump_streams();
         loop {
             let mut frames = Vec::new();
-            for &(door, outgoing, _) in &self.config.ltp {
+            for &(door, outgoing, _) in self.config.ltp.iter().filter(|(door, ..)| !self.closed.contains(door)) {
                 frames.extend(std::iter::from_fn(|| self.node.poll_transmit(now, outgoing)).map(|f| (door, f)));
             }
-            if let Some(neighbour) = &self.config.udp {
+            if let Some(neighbour) = self.config.udp.as_ref().filter(|_| !self.closed.contains(&Door::Udp)) {
                 while let Some(outgoing) = self.node.poll_forward(now, neighbour) {
                     let length = usize::try_from(outgoing.block.len()).unwrap_or(usize::MAX);
                     frames.push((Door::Udp, outgoing.block.slice(0, length)));
@@ -111,9 +177,10 @@ impl Simulated {
         }
         while let Some(delivery) = self.node.poll_delivery() {
             self.node.delivered(now, delivery.handle);
-            let what =
-                Happening::Delivered { destination: Some(delivery.destination), payload: delivery.payload.concat() };
-            self.to_tester.push_back(Arrival { at: now, what });
+            let payload = delivery.payload.concat();
+            let times = self.config.mutation.as_mut().map_or(1, |mutation| mutation.delivers(&payload));
+            let what = Happening::Delivered { destination: Some(delivery.destination), payload };
+            self.to_tester.extend(vec![Arrival { at: now, what }; times]);
         }
         self.pump_streams();
         while self.node.poll_event().is_some() {}
@@ -241,6 +308,12 @@ impl Simulated {
             None => vec![frame],
             Some(mutation) => {
                 let outcome = mutation.hears(self.now, frame);
+                for (at, frame) in outcome.later {
+                    match at <= self.now {
+                        true => self.travel(frame),
+                        false => self.held.push((at, frame)),
+                    }
+                }
                 if outcome.ends {
                     self.end();
                 }
@@ -369,14 +442,18 @@ impl Medium for Simulated {
                 };
                 let source = if *anonymous { Eid::None } else { self.config.source.clone() };
                 let payload = Bytes::copy_from_slice(payload);
+                // Reports on what the node sends go where it sends it.
+                let report_to = if *anonymous { Eid::None } else { destination.clone() };
                 let transmission = Transmission {
                     lifetime: *lifetime,
                     flags: BundleFlags(*flags),
+                    report_to,
                     ..Transmission::new(source, destination.clone(), payload)
                 };
                 let outcome = self.node.transmit(self.now, transmission, None);
                 self.pump();
-                outcome.map(drop).map_err(|error| Unable::Failed(error.to_string()))
+                self.originated = Some(outcome.map_err(|error| Unable::Failed(error.to_string()))?);
+                Ok(())
             }
             Order::Poll => {
                 let Some(endpoint) = self.config.passive.clone() else { return unsupported("no endpoint is passive") };
@@ -390,8 +467,34 @@ impl Medium for Simulated {
                 self.pump();
                 Ok(())
             }
-            Order::CancelSending | Order::CancelReceiving | Order::Route { .. } => {
-                unsupported("the simulated node has no command for it")
+            Order::Route { door, open } => {
+                if *open {
+                    self.closed.remove(door);
+                } else {
+                    self.closed.insert(*door);
+                }
+                self.pump();
+                Ok(())
+            }
+            Order::CancelBundle => {
+                let Some(id) = self.originated.take() else { return unsupported("the node was told to send nothing") };
+                self.node.cancel(self.now, &id);
+                self.pump();
+                Ok(())
+            }
+            Order::Restart => {
+                self.restart();
+                Ok(())
+            }
+            Order::CancelSending => {
+                self.node.cancel_sending(self.now);
+                self.pump();
+                Ok(())
+            }
+            Order::CancelReceiving => {
+                self.node.cancel_receiving(self.now);
+                self.pump();
+                Ok(())
             }
         }
     }

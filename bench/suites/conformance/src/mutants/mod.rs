@@ -12,6 +12,8 @@ mod tcpcl;
 use std::sync::LazyLock;
 
 use bytes::Bytes;
+use farlink_engine::ltp::Misbehaviour;
+use farlink_engine::schedule::{Schedule, Window};
 use farlink_units::{Duration, Instant};
 use serde::Deserialize;
 
@@ -31,7 +33,7 @@ pub struct Frame {
 pub struct Mutated {
     /// What goes on at once.
     pub now: Vec<Frame>,
-    /// What goes on later, and when. Only for what the node sends.
+    /// What leaves for the tester later, and when.
     pub later: Vec<(Instant, Frame)>,
     /// Whether the node ends here.
     pub ends: bool,
@@ -81,6 +83,12 @@ pub trait Mutation {
     fn sends(&mut self, now: Instant, frame: Frame) -> Mutated {
         let _ = now;
         frame.into()
+    }
+
+    /// The node hands data to its application: how often.
+    fn delivers(&mut self, payload: &[u8]) -> usize {
+        let _ = payload;
+        1
     }
 
     /// The node hears a frame.
@@ -138,10 +146,49 @@ pub enum Rewrite {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Switch {
+    /// LTP session numbers are counted.
+    LtpCountedSessions,
+    /// Any acknowledgment stops every LTP report of its session.
+    LtpAnyReportAck,
+    /// LTP authentication is not checked.
+    LtpAnyAuthentication,
+    /// LTP cookies are not checked.
+    LtpAnyCookie,
+    /// LTP segments are longer than a datagram on Ethernet may be.
+    LtpLongSegments,
+    /// The schedule of the contacts is not heeded.
+    IgnoresSchedule,
     /// Connections are tried again at once.
     NoPauses,
     /// The pauses before connections are tried again do not grow.
     EqualPauses,
+    /// The bundle agent answers requests for status reports in every configuration.
+    ReportsByDefault,
+}
+
+impl Switch {
+    fn apply(self, config: &mut SimulatedConfig) {
+        let engine = &mut config.node.engine;
+        match self {
+            Switch::LtpCountedSessions => engine.misbehaviour = Some(Misbehaviour::CountedSessions),
+            Switch::LtpAnyReportAck => engine.misbehaviour = Some(Misbehaviour::AnyReportAck),
+            Switch::LtpAnyAuthentication => engine.misbehaviour = Some(Misbehaviour::AnyAuthentication),
+            Switch::LtpAnyCookie => engine.misbehaviour = Some(Misbehaviour::AnyCookie),
+            Switch::LtpLongSegments => {
+                config.node.neighbours.iter_mut().for_each(|neighbour| neighbour.ltp.segment_size = 4000);
+            }
+            Switch::ReportsByDefault => config.node.agent.status_reports = true,
+            Switch::NoPauses => config.pauses = (Duration::from_millis(1), Duration::from_millis(1)),
+            Switch::EqualPauses => config.pauses = (Duration::from_secs(1), Duration::from_secs(1)),
+            Switch::IgnoresSchedule => {
+                let always = Schedule::new(vec![Window::always(0, config.light_time)]);
+                for neighbour in &mut config.node.neighbours {
+                    neighbour.transmit = always.clone();
+                    neighbour.receive = always.clone();
+                }
+            }
+        }
+    }
 }
 
 impl Mutant {
@@ -157,10 +204,8 @@ impl Mutant {
             });
         }
         config.mutation = Some(Box::new(Chain(all)));
-        match self.switch {
-            None => {}
-            Some(Switch::NoPauses) => config.pauses = (Duration::from_millis(1), Duration::from_millis(1)),
-            Some(Switch::EqualPauses) => config.pauses = (Duration::from_secs(1), Duration::from_secs(1)),
+        if let Some(switch) = self.switch {
+            switch.apply(config);
         }
     }
 }
@@ -200,6 +245,10 @@ impl Chain {
 impl Mutation for Chain {
     fn sends(&mut self, now: Instant, frame: Frame) -> Mutated {
         self.pass(frame, |mutation, frame| mutation.sends(now, frame))
+    }
+
+    fn delivers(&mut self, payload: &[u8]) -> usize {
+        self.0.iter_mut().map(|mutation| mutation.delivers(payload)).product()
     }
 
     fn hears(&mut self, now: Instant, frame: Frame) -> Mutated {

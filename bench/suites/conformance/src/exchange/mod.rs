@@ -1,6 +1,11 @@
 //! What went to and fro in one case.
 
+mod capture;
+mod ladder;
+
 use farlink_units::{Duration, Instant};
+
+pub use ladder::{hex, in_words};
 
 use crate::medium::{Arrival, Door, Happening, Stream};
 
@@ -48,6 +53,8 @@ pub struct Step {
 pub struct Exchange {
     /// The steps.
     pub steps: Vec<Step>,
+    /// The bundles of the node that the tester has taken, whatever carried them, with their instants.
+    pub bundles: Vec<(Instant, Vec<u8>)>,
 }
 
 impl Exchange {

@@ -1,0 +1,752 @@
+//! The node receives a block: reports and delivery (RFC 5326 sections 3.2.2, 6.8 to 6.11, 6.14, 8.2).
+
+use farlink_engine::ranges::RangeSet;
+use rand::seq::SliceRandom;
+
+use super::peer::{Peer, Rs, Verdict};
+use super::watch;
+use crate::case::Case;
+use crate::catalogue::Grade;
+use crate::outcome::Finding;
+use crate::segment::{Body, Raw, code};
+
+pub(super) const CASES: &[Case] = &[
+    case!("LTP-3.2.2-01", ["receiver", "reports"], first_report_is_random),
+    case!("LTP-3.2.2-02", ["receiver", "reports"], reports_count_up),
+    case!("LTP-3.2.2-03", ["receiver", "reports", "timers"], repeated_report_is_the_same),
+    case!("LTP-3.2.2-04", ["receiver", "reports"], watch::traffic).watching(watch::reports_not_zero),
+    case!("LTP-3.2.2-05", ["receiver", "reports"], reports_name_their_checkpoint),
+    case!("LTP-3.2.2-06", ["receiver", "reports"], report_with_a_gap).watching(watch::claims_within_scope),
+    case!("LTP-3.2.2-07", ["receiver", "reports"], claims_in_order).watching(watch::claims_in_order),
+    case!("LTP-3.2.2-08", ["receiver", "reports"], claims_below_the_upper_bound).watching(watch::claims_below_upper),
+    case!("LTP-3.2.2-09", ["receiver", "reports"], claims_count_from_the_lower_bound),
+    case!("LTP-3.2.2-10", ["receiver", "reports"], watch::traffic).watching(watch::reports_have_claims),
+    case!("LTP-3.2.2-11", ["receiver", "reports"], claims_are_what_came),
+    case!("LTP-6.8-01", ["receiver", "reports", "timers"], unacknowledged_report_is_repeated),
+    case!("LTP-6.8-02", ["receiver", "reports"], repeated_checkpoint_repeats_the_report),
+    case!("LTP-6.8-03", ["receiver", "timers", "limits"], report_limit),
+    case!("LTP-6.8-04", ["receiver", "timers", "limits"], no_reports_after_cancellation),
+    case!("LTP-6.9-01", ["receiver", "delivery"], delivered_when_complete),
+    case!("LTP-6.9-02", ["receiver", "delivery"], delivered_once),
+    case!("LTP-6.9-03", ["receiver", "delivery"], not_delivered_before_its_end_is_known),
+    case!("LTP-6.10-01", ["receiver", "delivery", "green"], green_data_is_delivered),
+    case!("LTP-6.11-01", ["receiver", "reports"], checkpoint_is_answered),
+    case!("LTP-6.11-02", ["receiver", "reports"], discretionary_checkpoints_are_answered),
+    case!("LTP-6.11-03", ["receiver", "reports"], secondary_report),
+    case!("LTP-6.11-04", ["receiver", "reports"], upper_bound),
+    case!("LTP-6.11-05", ["receiver", "reports"], lower_bound_of_a_secondary_report),
+    case!("LTP-6.11-06", ["receiver", "reports"], first_report_starts_at_zero),
+    case!("LTP-6.11-07", ["receiver", "reports"], lower_bound_of_a_later_report),
+    case!("LTP-6.11-08", ["receiver", "reports"], upper_bound_of_an_asynchronous_report),
+    case!("LTP-6.11-09", ["receiver", "reports"], first_asynchronous_report),
+    case!("LTP-6.11-10", ["receiver", "reports"], later_asynchronous_report),
+    case!("LTP-6.11-11", ["receiver", "reports"], no_report_without_scope).watching(watch::scope_not_empty),
+    case!("LTP-6.11-12", ["receiver", "reports"], split_report),
+    case!("LTP-6.11-13", ["receiver", "limits"], reception_problem_limit),
+    case!("LTP-6.14-01", ["receiver", "reports", "timers"], acknowledgment_stops_the_report),
+    case!("LTP-6.14-02", ["receiver", "reports", "timers"], other_acknowledgment_does_not),
+    case!("LTP-6.14-03", ["receiver", "reports"], acknowledgment_for_no_session),
+    case!("LTP-6.14-04", ["receiver", "reports"], acknowledged_data_is_kept),
+    case!("LTP-6.22-01", ["receiver", "reports"], claims_are_binding),
+    case!("LTP-6.22-03", ["receiver", "hostile", "limits"], absurd_block),
+    case!("LTP-8.2-01", ["receiver", "green"], green_block_closes),
+    case!("LTP-8.2-02", ["receiver", "green"], red_data_after_the_green_end),
+    case!("LTP-9.2-01", ["receiver", "replay"], replay_of_a_session),
+];
+
+/// Whether these numbers can have been drawn at random: neither all the same, nor counted, nor all small.
+pub(super) fn looks_random(what: &str, values: &[u64]) -> Verdict {
+    let steps: Vec<i128> = values.windows(2).map(|two| i128::from(two[1]) - i128::from(two[0])).collect();
+    let why = if values.windows(2).all(|two| two[0] == two[1]) {
+        "all the same"
+    } else if steps.windows(2).all(|two| two[0] == two[1]) {
+        "counted"
+    } else if values.iter().all(|value| (1..=20).contains(value)) {
+        "all among 1..20"
+    } else {
+        return Ok(());
+    };
+    Err(Finding::deviation(format!("random {what}"), format!("{why}: {values:?}")))
+}
+
+/// A report claims exactly what was sent within its scope.
+fn truthful(rs: &Rs, sent: &RangeSet) -> Verdict {
+    let claimed = rs.claimed();
+    let expected: Vec<_> = sent.within(rs.lower..rs.upper).collect();
+    match claimed.within(0..u64::MAX).eq(expected.iter().cloned()) {
+        true => Ok(()),
+        false => Err(Finding::deviation(format!("claims of exactly {expected:?}"), rs.tell())),
+    }
+}
+
+fn ranges<const N: usize>(all: [(u64, u64); N]) -> RangeSet {
+    let mut set = RangeSet::new();
+    for (offset, length) in all {
+        set.insert(offset..offset + length);
+    }
+    set
+}
+
+fn first_report_is_random(us: &mut Peer<'_, '_>) -> Verdict {
+    let mut serials = Vec::new();
+    for _ in 0..20 {
+        let s = us.open(100);
+        let serial = us.serial();
+        us.checkpoint(s, code::EOB, 0..100, serial)?;
+        serials.push(us.reported(s, serial)?.serial);
+    }
+    looks_random("first report serial numbers", &serials)
+}
+
+fn reports_count_up(us: &mut Peer<'_, '_>) -> Verdict {
+    let s = us.open(3000);
+    let serial = us.serial();
+    let mark = us.mark();
+    for (place, offset) in [0, 1000, 2000].into_iter().enumerate() {
+        let serial = serial + place as u64;
+        us.checkpoint(s, code::CHECKPOINT, offset..offset + 500, serial)?;
+        us.whole_report(s, serial, offset + 500)?;
+    }
+    let mut issued: Vec<u64> = Vec::new();
+    for rs in us.since(mark).iter().filter(|heard| heard.session() == s.id).filter_map(|heard| heard.report()) {
+        if !issued.contains(&rs.serial) {
+            issued.push(rs.serial);
+        }
+    }
+    match issued.windows(2).all(|two| two[1] == two[0].wrapping_add(1)) {
+        true => Ok(()),
+        false => Err(Finding::deviation("report serial numbers that count up by 1", format!("{issued:?}"))),
+    }
+}
+
+/// The next report segment of a session, whatever it cites.
+fn next_report(
+    us: &mut Peer<'_, '_>,
+    s: super::peer::Ours,
+    what: &str,
+    within: farlink_units::Duration,
+) -> Result<Rs, Finding> {
+    us.expect(what, within, |heard| heard.report().filter(|_| heard.session() == s.id))
+}
+
+fn repeated_report_is_the_same(us: &mut Peer<'_, '_>) -> Verdict {
+    let s = us.open(100);
+    let serial = us.serial();
+    us.checkpoint(s, code::EOB, 0..100, serial)?;
+    let first = us.report(s, serial)?;
+    let within = us.node.report_timer + us.slack();
+    let second = next_report(us, s, "the report again, as it is not acknowledged", within)?;
+    match second.same(&first) {
+        true => Ok(()),
+        false => Err(Finding::deviation(format!("{} again", first.tell()), second.tell())),
+    }
+}
+
+fn reports_name_their_checkpoint(us: &mut Peer<'_, '_>) -> Verdict {
+    let s = us.open(1000);
+    let serial = us.serial();
+    let mark = us.mark();
+    us.checkpoint(s, code::CHECKPOINT, 0..500, serial)?;
+    us.reported(s, serial)?;
+    us.checkpoint(s, code::EOB, 500..1000, serial + 1)?;
+    us.reported(s, serial + 1)?;
+    us.must_not(mark, "reports that cite a checkpoint that was sent, or 0", |heard| {
+        let sent = [0, serial, serial + 1];
+        heard.session() == s.id && heard.report().is_some_and(|rs| !sent.contains(&rs.checkpoint))
+    })
+}
+
+fn report_with_a_gap(us: &mut Peer<'_, '_>) -> Verdict {
+    let s = us.open(1500);
+    let serial = us.serial();
+    us.red(s, 0..500)?;
+    us.checkpoint(s, code::EOB, 1000..1500, serial)?;
+    for rs in us.whole_report(s, serial, 1500)? {
+        truthful(&rs, &ranges([(0, 500), (1000, 500)]))?;
+    }
+    Ok(())
+}
+
+fn claims_in_order(us: &mut Peer<'_, '_>) -> Verdict {
+    let s = us.open(1800);
+    let serial = us.serial();
+    for offset in [900, 0, 300] {
+        us.red(s, offset..offset + 300)?;
+    }
+    us.checkpoint(s, code::EOB, 1500..1800, serial)?;
+    let all = us.whole_report(s, serial, 1800)?;
+    let claims: Vec<(u64, u64)> =
+        all.iter().flat_map(|rs| rs.claims.iter().map(|(offset, length)| (rs.lower + offset, *length))).collect();
+    match claims == [(0, 600), (900, 300), (1500, 300)] {
+        true => Ok(()),
+        false => Err(Finding::deviation("the claims (0,600), (900,300) and (1500,300)", format!("{claims:?}"))),
+    }
+}
+
+fn claims_below_the_upper_bound(us: &mut Peer<'_, '_>) -> Verdict {
+    let s = us.open(4000);
+    let serial = us.serial();
+    for offset in [900, 0, 300] {
+        us.red(s, offset..offset + 300)?;
+    }
+    us.checkpoint(s, code::CHECKPOINT, 1500..1800, serial)?;
+    us.whole_report(s, serial, 1800)?;
+    us.checkpoint(s, code::CHECKPOINT, 3000..3500, serial + 1)?;
+    us.whole_report(s, serial + 1, 3500).map(drop)
+}
+
+fn claims_count_from_the_lower_bound(us: &mut Peer<'_, '_>) -> Verdict {
+    let s = us.open(3000);
+    let serial = us.serial();
+    us.checkpoint(s, code::CHECKPOINT, 0..1000, serial)?;
+    us.reported(s, serial)?;
+    us.checkpoint(s, code::CHECKPOINT, 2000..3000, serial + 1)?;
+    for rs in us.whole_report(s, serial + 1, 3000)? {
+        truthful(&rs, &ranges([(0, 1000), (2000, 1000)]))?;
+    }
+    Ok(())
+}
+
+fn claims_are_what_came(us: &mut Peer<'_, '_>) -> Verdict {
+    let s = us.open(10_000);
+    let serial = us.serial();
+    let mut offsets: Vec<u64> = (0..99).map(|place| place * 100).collect();
+    offsets.shuffle(&mut us.t.rng);
+    let mut sent = ranges([(9900, 100)]);
+    for offset in offsets.into_iter().take(60) {
+        us.red(s, offset..offset + 100)?;
+        sent.insert(offset..offset + 100);
+    }
+    // What is still on its way when the checkpoint arrives would count as missing.
+    us.pause(us.round_trip())?;
+    us.checkpoint(s, code::EOB, 9900..10_000, serial)?;
+    for rs in us.whole_report(s, serial, 10_000)? {
+        truthful(&rs, &sent)?;
+    }
+    Ok(())
+}
+
+fn unacknowledged_report_is_repeated(us: &mut Peer<'_, '_>) -> Verdict {
+    let s = us.open(100);
+    let serial = us.serial();
+    us.checkpoint(s, code::EOB, 0..100, serial)?;
+    let first = us.report(s, serial)?;
+    let within = us.node.report_timer + us.slack();
+    let again = us.expect(format!("{} again", first.tell()), within, |heard| {
+        heard.report().filter(|rs| heard.session() == s.id && rs.same(&first))
+    })?;
+    us.ack(s, again.serial)
+}
+
+fn repeated_checkpoint_repeats_the_report(us: &mut Peer<'_, '_>) -> Verdict {
+    let s = us.open(1000);
+    let serial = us.serial();
+    us.checkpoint(s, code::CHECKPOINT, 0..500, serial)?;
+    let first = us.report(s, serial)?;
+    us.checkpoint(s, code::CHECKPOINT, 0..500, serial)?;
+    // A report by the timer would come later than this.
+    let timer = us.node.report_timer;
+    let before_timer = farlink_units::Duration::from_nanos(timer.as_nanos() / 16 * 15).min(us.t_ack());
+    let expected = format!("{} again in answer to the repeated checkpoint", first.tell());
+    let of_checkpoint =
+        |heard: &super::peer::Heard| heard.report().filter(|rs| heard.session() == s.id && rs.checkpoint == serial);
+    let prompt = us.find(us.now() + before_timer, of_checkpoint)?;
+    let found = match prompt {
+        Some(rs) if rs.same(&first) => Ok(()),
+        Some(rs) => Err(Finding::warning(expected, rs.tell())),
+        None => {
+            let late = us.find(us.now() + timer + us.t_ack(), of_checkpoint)?;
+            match late {
+                Some(rs) => Err(Finding::warning(expected, format!("only {} after the report timer", rs.tell()))),
+                None => Err(Finding::silence(expected, "no report at all, not even by the report timer")),
+            }
+        }
+    };
+    us.ack(s, first.serial)?;
+    found
+}
+
+/// Never acknowledges a report of an incomplete block. Returns its session and how often the report was repeated before CR.
+fn exhaust_reports(us: &mut Peer<'_, '_>) -> Result<(super::peer::Ours, u32), Finding> {
+    let s = us.open(1000);
+    let serial = us.serial();
+    us.checkpoint(s, code::CHECKPOINT, 0..500, serial)?;
+    us.report(s, serial)?;
+    let mark = us.mark();
+    let rounds = i64::from(us.node.report_limit) + 2;
+    let within = us.node.report_timer.saturating_mul(rounds) + us.slack();
+    us.expect_cr(s, 2, within)?;
+    let repeats = us.since(mark).iter().filter(|heard| heard.is(code::RS, s.id)).count();
+    Ok((s, u32::try_from(repeats).unwrap_or(u32::MAX)))
+}
+
+/// A limit was kept, with the freedom that "exceeds" leaves.
+pub(super) fn near_limit(what: &str, limit: u32, repeats: u32) -> Verdict {
+    match repeats.abs_diff(limit) <= 1 {
+        true => Ok(()),
+        false => Err(Finding::deviation(
+            format!("{limit} repetitions of the {what}, or one more or less"),
+            format!("{repeats}"),
+        )),
+    }
+}
+
+fn report_limit(us: &mut Peer<'_, '_>) -> Verdict {
+    let (s, repeats) = exhaust_reports(us)?;
+    us.car(s)?;
+    near_limit("report", us.node.report_limit, repeats)
+}
+
+fn no_reports_after_cancellation(us: &mut Peer<'_, '_>) -> Verdict {
+    let (s, _) = exhaust_reports(us)?;
+    us.car(s)?;
+    let mark = us.mark();
+    us.pause(us.node.report_timer + us.node.report_timer)?;
+    us.must_not(mark, "no report after the receiver has cancelled", |heard| heard.is(code::RS, s.id))
+}
+
+fn delivered_when_complete(us: &mut Peer<'_, '_>) -> Verdict {
+    let s = us.open(2000);
+    let (serial, payload) = (us.serial(), us.payload(s));
+    us.checkpoint(s, code::EOB, 1000..2000, serial)?;
+    let rs = us.reported(s, serial)?;
+    let soon = us.now() + us.t.profile().response;
+    if us.delivered(&payload, soon)? {
+        return Err(Finding::deviation("nothing delivered before the block is complete", "it was delivered"));
+    }
+    us.checkpoint_for(s, code::CHECKPOINT, 0..1000, serial + 1, rs.serial)?;
+    must_be_delivered(us, &payload, "the block delivered once it is complete")?;
+    us.reported(s, serial + 1).map(drop)
+}
+
+fn must_be_delivered(us: &mut Peer<'_, '_>, payload: &[u8], expected: &str) -> Verdict {
+    let within = us.t_ack();
+    let until = us.now() + within;
+    match us.delivered(payload, until)? {
+        true => Ok(()),
+        false => Err(Finding::silence(expected, format!("no delivery of its {} octets in {within}", payload.len()))),
+    }
+}
+
+fn delivered_once(us: &mut Peer<'_, '_>) -> Verdict {
+    let s = us.open(2000);
+    let (serial, payload) = (us.serial(), us.payload(s));
+    for _ in 0..3 {
+        us.red(s, 0..1000)?;
+    }
+    for _ in 0..3 {
+        us.checkpoint(s, code::EOB, 1000..2000, serial)?;
+    }
+    us.reported(s, serial)?;
+    must_be_delivered(us, &payload, "the block delivered")?;
+    let until = us.now() + us.t_ack();
+    match us.delivered(&payload, until)? {
+        false => Ok(()),
+        true => Err(Finding::deviation("the block delivered once", "it was delivered twice")),
+    }
+}
+
+fn not_delivered_before_its_end_is_known(us: &mut Peer<'_, '_>) -> Verdict {
+    let s = us.open(2000);
+    let (serial, payload) = (us.serial(), us.payload(s));
+    us.checkpoint(s, code::CHECKPOINT, 0..1000, serial)?;
+    us.reported(s, serial)?;
+    us.checkpoint(s, code::EOB, 1000..2000, serial + 1)?;
+    must_be_delivered(us, &payload, "the whole block delivered once its end is known")?;
+    us.reported(s, serial + 1).map(drop)
+}
+
+fn green_data_is_delivered(us: &mut Peer<'_, '_>) -> Verdict {
+    let s = us.open(400);
+    let payload = us.payload(s);
+    let mark = us.mark();
+    us.green(s, code::GREEN_EOB, 0..400)?;
+    must_be_delivered(us, &payload, "the green block delivered")?;
+    us.sentinel()?;
+    us.must_not(mark, "no report of green data", |heard| heard.is(code::RS, s.id))
+}
+
+fn checkpoint_is_answered(us: &mut Peer<'_, '_>) -> Verdict {
+    for length in [1, 100, 1200] {
+        let s = us.open(length);
+        let (serial, end) = (us.serial(), length as u64);
+        us.checkpoint(s, code::EOB, 0..end, serial)?;
+        let rs = us.reported(s, serial)?;
+        if !rs.is_whole(end) {
+            return Err(Finding::deviation(format!("a report of all {end} octets"), rs.tell()));
+        }
+    }
+    Ok(())
+}
+
+fn discretionary_checkpoints_are_answered(us: &mut Peer<'_, '_>) -> Verdict {
+    let s = us.open(1500);
+    let serial = us.serial();
+    let kinds = [(code::CHECKPOINT, 0), (code::CHECKPOINT, 500), (code::EOB, 1000)];
+    for (place, (kind, offset)) in kinds.into_iter().enumerate() {
+        us.checkpoint(s, kind, offset..offset + 500, serial + place as u64)?;
+        us.reported(s, serial + place as u64)?;
+    }
+    Ok(())
+}
+
+fn secondary_report(us: &mut Peer<'_, '_>) -> Verdict {
+    let s = us.open(1500);
+    let serial = us.serial();
+    us.red(s, 0..500)?;
+    us.checkpoint(s, code::EOB, 1000..1500, serial)?;
+    let first = us.whole_report(s, serial, 1500)?;
+    let last = first.last().map_or(0, |rs| rs.serial);
+    us.checkpoint_for(s, code::CHECKPOINT, 500..1000, serial + 1, last)?;
+    let second = us.reported(s, serial + 1)?;
+    let mut claimed = second.claimed();
+    for range in first.iter().flat_map(|rs| rs.claimed().within(0..u64::MAX).collect::<Vec<_>>()) {
+        claimed.insert(range);
+    }
+    match claimed.covers(&(0..1500)) {
+        true => Ok(()),
+        false => Err(Finding::deviation("reports that together claim 0..1500", second.tell())),
+    }
+}
+
+fn upper_bound(us: &mut Peer<'_, '_>) -> Verdict {
+    let s = us.open(3000);
+    let serial = us.serial();
+    us.red(s, 2000..2500)?;
+    us.checkpoint(s, code::CHECKPOINT, 0..500, serial)?;
+    let rs = us.reported(s, serial)?;
+    match rs.upper {
+        500 | 2500 => Ok(()),
+        _ => Err(Finding::deviation("the upper bound 500, or 2500", rs.tell())),
+    }
+}
+
+fn lower_bound_of_a_secondary_report(us: &mut Peer<'_, '_>) -> Verdict {
+    let s = us.open(3000);
+    let serial = us.serial();
+    us.checkpoint(s, code::CHECKPOINT, 0..1000, serial)?;
+    us.reported(s, serial)?;
+    us.checkpoint(s, code::CHECKPOINT, 1500..2000, serial + 1)?;
+    let second = us.reported(s, serial + 1)?;
+    us.checkpoint_for(s, code::CHECKPOINT, 1000..1500, serial + 2, second.serial)?;
+    let third = us.reported(s, serial + 2)?;
+    match third.lower == second.lower || third.lower == 0 {
+        true => Ok(()),
+        false => Err(Finding::deviation(format!("the lower bound {} or 0", second.lower), third.tell())),
+    }
+}
+
+fn first_report_starts_at_zero(us: &mut Peer<'_, '_>) -> Verdict {
+    let s = us.open(2000);
+    let serial = us.serial();
+    us.checkpoint(s, code::CHECKPOINT, 1000..1500, serial)?;
+    let rs = us.reported(s, serial)?;
+    match rs.lower == 0 && rs.claims == [(1000, 500)] {
+        true => Ok(()),
+        false => Err(Finding::deviation("the lower bound 0 and the claim (1000,500)", rs.tell())),
+    }
+}
+
+fn lower_bound_of_a_later_report(us: &mut Peer<'_, '_>) -> Verdict {
+    let s = us.open(3000);
+    let serial = us.serial();
+    us.checkpoint(s, code::CHECKPOINT, 0..1000, serial)?;
+    us.reported(s, serial)?;
+    us.checkpoint(s, code::CHECKPOINT, 1000..2000, serial + 1)?;
+    let rs = us.reported(s, serial + 1)?;
+    match rs.lower {
+        0 | 1000 => Ok(()),
+        _ => Err(Finding::deviation("the lower bound 1000 or 0", rs.tell())),
+    }
+}
+
+/// Asynchronous reports of a session that come within `T_ack`.
+fn asynchronous(us: &mut Peer<'_, '_>, s: super::peer::Ours) -> Result<Vec<Rs>, Finding> {
+    let mark = us.mark();
+    us.pause(us.t_ack())?;
+    let all: Vec<Rs> = us
+        .since(mark)
+        .iter()
+        .filter(|heard| heard.session() == s.id)
+        .filter_map(|heard| heard.report())
+        .filter(|rs| rs.checkpoint == 0)
+        .collect();
+    if all.is_empty() {
+        us.t.note("the node sends no asynchronous report here");
+    }
+    Ok(all)
+}
+
+fn upper_bound_of_an_asynchronous_report(us: &mut Peer<'_, '_>) -> Verdict {
+    let s = us.open(1500);
+    let serial = us.serial();
+    us.checkpoint(s, code::EOB, 1000..1500, serial)?;
+    us.reported(s, serial)?;
+    us.red(s, 0..1000)?;
+    for rs in asynchronous(us, s)? {
+        if rs.upper != 1500 {
+            return Err(Finding::deviation("an asynchronous report up to 1500", rs.tell()));
+        }
+    }
+    Ok(())
+}
+
+fn first_asynchronous_report(us: &mut Peer<'_, '_>) -> Verdict {
+    let s = us.open(2000);
+    us.red(s, 1000..1500)?;
+    match asynchronous(us, s)?.first() {
+        Some(rs) if rs.lower != 0 => Err(Finding::deviation("the lower bound 0", rs.tell())),
+        _ => Ok(()),
+    }
+}
+
+fn later_asynchronous_report(us: &mut Peer<'_, '_>) -> Verdict {
+    let s = us.open(2000);
+    let serial = us.serial();
+    us.checkpoint(s, code::CHECKPOINT, 0..500, serial)?;
+    us.reported(s, serial)?;
+    us.checkpoint(s, code::EOB, 1500..2000, serial + 1)?;
+    us.reported(s, serial + 1)?;
+    us.red(s, 500..1500)?;
+    for rs in asynchronous(us, s)? {
+        if rs.lower != 0 && rs.lower != 500 && rs.lower != 2000 {
+            let expected = "the lower bound 0, or the upper bound of a primary report before";
+            return Err(Finding::deviation(expected, rs.tell()));
+        }
+    }
+    Ok(())
+}
+
+fn no_report_without_scope(us: &mut Peer<'_, '_>) -> Verdict {
+    let s = us.open(2000);
+    let serial = us.serial();
+    us.checkpoint(s, code::CHECKPOINT, 1000..2000, serial)?;
+    us.reported(s, serial)?;
+    us.checkpoint(s, code::CHECKPOINT, 0..1000, serial + 1)?;
+    let until = us.now() + us.t_ack();
+    let report =
+        us.find(until, |heard| heard.report().filter(|rs| heard.session() == s.id && rs.checkpoint == serial + 1))?;
+    match report {
+        Some(rs) if rs.lower >= rs.upper => {
+            Err(Finding::deviation("no report, or one whose lower bound is below its upper bound", rs.tell()))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Sends 600 separate pieces and a checkpoint behind them. Returns the session, the checkpoint, and what was sent.
+pub(super) fn many_gaps(us: &mut Peer<'_, '_>) -> Result<(super::peer::Ours, u64, RangeSet), Finding> {
+    let s = us.open(12_010);
+    let serial = us.serial();
+    let mut sent = RangeSet::new();
+    for place in 0..600 {
+        us.red(s, place * 20..place * 20 + 10)?;
+        sent.insert(place * 20..place * 20 + 10);
+        if place % 50 == 49 {
+            // A real node reads no faster than this for certain.
+            us.pause(farlink_units::Duration::from_millis(5))?;
+        }
+    }
+    us.pause(us.round_trip())?;
+    us.checkpoint(s, code::EOB, 12_000..12_010, serial)?;
+    sent.insert(12_000..12_010);
+    Ok((s, serial, sent))
+}
+
+fn split_report(us: &mut Peer<'_, '_>) -> Verdict {
+    let (s, serial, sent) = many_gaps(us)?;
+    let mut all = us.whole_report(s, serial, 12_010)?;
+    all.sort_by_key(|rs| rs.lower);
+    let bounds: Vec<(u64, u64)> = all.iter().map(|rs| (rs.lower, rs.upper)).collect();
+    if bounds.first().is_none_or(|first| first.0 != 0) || bounds.last().is_none_or(|last| last.1 != 12_010) {
+        return Err(Finding::deviation("report segments from 0 up to 12010", format!("scopes {bounds:?}")));
+    }
+    for rs in &all {
+        truthful(rs, &sent)?;
+    }
+    match bounds.windows(2).all(|two| two[1].0 <= two[0].1) {
+        true => Ok(()),
+        false => Err(Finding::warning("report segments whose scopes leave no hole", format!("scopes {bounds:?}"))),
+    }
+}
+
+fn reception_problem_limit(us: &mut Peer<'_, '_>) -> Verdict {
+    let Some(limit) = us.node.problem_limit else {
+        return Err(Finding::unsupported("the node's problem limit is not described"));
+    };
+    let s = us.open(2000);
+    let mut serial = us.serial();
+    us.red(s, 0..10)?;
+    us.checkpoint(s, code::EOB, 1000..1010, serial)?;
+    let expected = format!("CR with reason 0x02 after {limit} rounds");
+    for _ in 0..=limit + 2 {
+        let until = us.now() + us.t_ack();
+        let answer = us.find(until, |heard| {
+            let ours = heard.session() == s.id;
+            let report = heard.report().filter(|rs| rs.checkpoint == serial).map(|rs| Ok(rs.serial));
+            report.or(heard.reason().map(Err)).filter(|_| ours)
+        })?;
+        match answer {
+            Some(Ok(report)) => {
+                us.ack(s, report)?;
+                serial += 1;
+                us.checkpoint_for(s, code::CHECKPOINT, 0..10, serial, report)?;
+            }
+            Some(Err(2)) => return us.car(s),
+            Some(Err(reason)) => return Err(Finding::deviation(expected, format!("CR with reason {reason:#04x}"))),
+            None => return Err(Finding::silence(expected, "no report and no CR")),
+        }
+    }
+    Err(Finding::deviation(expected, format!("the session goes on after {} rounds", limit + 2)))
+}
+
+fn acknowledgment_stops_the_report(us: &mut Peer<'_, '_>) -> Verdict {
+    let s = us.open(100);
+    let serial = us.serial();
+    us.checkpoint(s, code::EOB, 0..100, serial)?;
+    us.reported(s, serial)?;
+    let mark = us.mark();
+    us.pause(us.node.report_timer.saturating_mul(3))?;
+    us.must_not(mark, "no report after its acknowledgment", |heard| heard.is(code::RS, s.id))
+}
+
+fn other_acknowledgment_does_not(us: &mut Peer<'_, '_>) -> Verdict {
+    let s = us.open(100);
+    let serial = us.serial();
+    us.checkpoint(s, code::EOB, 0..100, serial)?;
+    let first = us.report(s, serial)?;
+    us.send(s.door, &Raw::new(code::RA, s.id, Body::ReportAck(first.serial + 1000)))?;
+    let within = us.node.report_timer + us.slack();
+    let again = next_report(us, s, "the report again: only another one was acknowledged", within)?;
+    us.ack(s, again.serial)?;
+    us.pause(us.round_trip())?;
+    let mark = us.mark();
+    us.pause(us.node.report_timer + us.slack())?;
+    us.must_not(mark, "no report after its acknowledgment", |heard| heard.is(code::RS, s.id))
+}
+
+fn acknowledgment_for_no_session(us: &mut Peer<'_, '_>) -> Verdict {
+    let s = us.open(100);
+    let unknown = (us.node.engine, s.id.1);
+    let mark = us.mark();
+    us.ack(s, 1)?;
+    us.send(s.door, &Raw::new(code::RA, unknown, Body::ReportAck(1)))?;
+    us.sentinel()?;
+    us.must_not(mark, "nothing in answer to an RA for a session that does not exist", |heard| {
+        heard.session() == s.id || heard.session() == unknown
+    })
+}
+
+fn acknowledged_data_is_kept(us: &mut Peer<'_, '_>) -> Verdict {
+    let s = us.open(2000);
+    let (serial, payload) = (us.serial(), us.payload(s));
+    us.checkpoint(s, code::CHECKPOINT, 0..1000, serial)?;
+    let first = us.reported(s, serial)?;
+    us.pause(us.t_ack())?;
+    us.checkpoint(s, code::EOB, 1000..2000, serial + 1)?;
+    let second = us.reported(s, serial + 1)?;
+    let mut claimed = first.claimed();
+    for range in second.claimed().within(0..u64::MAX) {
+        claimed.insert(range);
+    }
+    if !claimed.covers(&(0..2000)) {
+        return Err(Finding::deviation("reports that together claim 0..2000", second.tell()));
+    }
+    match us.t.profile().offers("oracle") && !payload.is_empty() {
+        true => must_be_delivered(us, &payload, "the 2000 octets delivered"),
+        false => Ok(()),
+    }
+}
+
+fn claims_are_binding(us: &mut Peer<'_, '_>) -> Verdict {
+    let s = us.open(1000);
+    let serial = us.serial();
+    let mut claimed = RangeSet::new();
+    // The third and the fifth begin before the end of an earlier report, so that their reports begin at 0.
+    for (place, (offset, length)) in [(0, 100), (300, 100), (100, 100), (600, 100), (450, 50)].into_iter().enumerate() {
+        let serial = serial + place as u64;
+        us.checkpoint(s, code::CHECKPOINT, offset..offset + length, serial)?;
+        for rs in us.whole_report(s, serial, offset + length)? {
+            let now = rs.claimed();
+            if let Some(lost) = claimed.within(rs.lower..rs.upper).find(|range| !now.covers(range)) {
+                let expected = format!("{lost:?} claimed again, as in an earlier report");
+                return Err(Finding::deviation(expected, rs.tell()));
+            }
+            for range in now.within(0..u64::MAX) {
+                claimed.insert(range);
+            }
+        }
+    }
+    Ok(())
+}
+
+fn absurd_block(us: &mut Peer<'_, '_>) -> Verdict {
+    let far = 1 << 40;
+    let (first, second) = (us.open(100), us.open(100));
+    let serial = us.serial();
+    let mark = us.mark();
+    us.red(first, far..far + 100)?;
+    us.checkpoint(second, code::CHECKPOINT, far..far + 100, serial)?;
+    us.sentinel()?;
+    us.pause(us.node.defer)?;
+    let sent = ranges([(far, 100)]);
+    let ours = |heard: &&super::peer::Heard| heard.session() == first.id || heard.session() == second.id;
+    let reports: Vec<Rs> = us.since(mark).iter().filter(ours).filter_map(|heard| heard.report()).collect();
+    for rs in reports {
+        truthful(&rs, &sent)?;
+        if rs.upper != far + 100 {
+            return Err(Finding::deviation(format!("the upper bound {}", far + 100), rs.tell()));
+        }
+    }
+    us.must_not(mark, "a report, silence, or CR with reason 0x04", |heard| {
+        (heard.session() == first.id || heard.session() == second.id) && heard.reason().is_some_and(|r| r != 4)
+    })
+}
+
+fn green_block_closes(us: &mut Peer<'_, '_>) -> Verdict {
+    let s = us.open(800);
+    let mark = us.mark();
+    us.green(s, code::GREEN, 0..400)?;
+    us.green(s, code::GREEN_EOB, 400..800)?;
+    us.pause(us.node.report_timer.max(us.t_ack()))?;
+    let refuses = !us.t.profile().offers("green-service");
+    us.must_not(mark, "neither a report nor CR for a green block", |heard| {
+        let unreachable = heard.code() == code::CR && heard.reason() == Some(1);
+        heard.session() == s.id && matches!(heard.code(), code::RS | code::CR) && !(refuses && unreachable)
+    })
+}
+
+fn red_data_after_the_green_end(us: &mut Peer<'_, '_>) -> Verdict {
+    let s = us.open(1500);
+    let serial = us.serial();
+    us.red(s, 0..500)?;
+    us.green(s, code::GREEN_EOB, 1000..1500)?;
+    us.checkpoint(s, code::EORP, 500..1000, serial)?;
+    let rs = us.reported(s, serial)?;
+    match rs.is_whole(1000) {
+        true => Ok(()),
+        false => Err(Finding::deviation("a report of 0..1000 that claims all of it", rs.tell())),
+    }
+}
+
+fn replay_of_a_session(us: &mut Peer<'_, '_>) -> Verdict {
+    let s = us.open(400);
+    let (serial, payload) = (us.serial(), us.payload(s));
+    let oracle = us.t.profile().offers("oracle") && !payload.is_empty();
+    us.red(s, 0..200)?;
+    us.checkpoint(s, code::EOB, 200..400, serial)?;
+    us.reported(s, serial)?;
+    us.pause(us.t_ack())?;
+    let first = oracle && us.delivered(&payload, us.now())?;
+    let mark = us.mark();
+    us.red(s, 0..200)?;
+    us.checkpoint(s, code::EOB, 200..400, serial)?;
+    us.pause(us.t_ack())?;
+    let answers = us.since(mark).iter().filter(|heard| heard.session() == s.id).count();
+    let second = oracle && us.delivered(&payload, us.now())?;
+    us.t.note(format!("{answers} segments answer the replay of a finished session"));
+    match first && second {
+        true => Err(Finding::remark("one delivery although the session was replayed", "two").at_most(Grade::Inform)),
+        false => Ok(()),
+    }
+}
