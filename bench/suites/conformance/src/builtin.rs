@@ -184,12 +184,14 @@ fn usual() -> Profile {
         "green-service",
         "local-cancel",
         "local-terminate",
+        "mtcp",
         "oracle",
         "passive-registration",
         "problem-limit",
         "route-control",
         "second-engine",
         "sr",
+        "stcp",
     ];
     Profile {
         name: "builtin".to_owned(),

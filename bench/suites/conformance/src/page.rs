@@ -32,7 +32,8 @@ fn lead(results: &Results) -> Html {
         let cases = results.nodes.iter().flat_map(|node| &node.cases);
         cases.filter(|case| tried(case.outcome) && case.outcome.is_met(results.strict) == met).count()
     };
-    let strict = if results.strict { "What is only recommended counts." } else { "What is only recommended does not count." };
+    let strict =
+        if results.strict { "What is only recommended counts." } else { "What is only recommended does not count." };
     Html::paragraph(&format!("{} met, {} not met. {strict}", judged(true), judged(false)))
 }
 

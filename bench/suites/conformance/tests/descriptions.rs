@@ -9,7 +9,8 @@ use farlink_conformance::described::{Description, Real};
 fn every_description_of_the_fixtures_is_sound() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../fixtures/nodes");
     for name in ["farlink", "hardy", "dtn7", "ion", "hdtn"] {
-        let description = Description::load(&folder.join(format!("{name}.yaml"))).unwrap_or_else(|error| panic!("{error}"));
+        let description =
+            Description::load(&folder.join(format!("{name}.yaml"))).unwrap_or_else(|error| panic!("{error}"));
         assert_eq!(description.name, name);
         let target = Real::new(description, Path::new("unused"), Path::new("farlink")).unwrap();
         assert!(target.description().start.is_some(), "{name} is started by the suite");

@@ -4,7 +4,9 @@
 //! are switches in the engines. Each names the cases that must catch it.
 
 mod bundle;
+mod hex;
 mod ltp;
+mod stream;
 mod tcpcl;
 
 use std::sync::LazyLock;
@@ -136,6 +138,8 @@ pub enum Rewrite {
     Bundle(bundle::Rewrite),
     /// Of TCPCL messages.
     Tcpcl(tcpcl::Rewrite),
+    /// Of frames of STCP and MTCP.
+    Stream(stream::Rewrite),
 }
 
 /// A switch inside an engine.
@@ -204,6 +208,7 @@ impl Mutant {
                 Rewrite::Ltp(rewrite) => Box::new(ltp::Rewriter::new(rewrite.clone())),
                 Rewrite::Bundle(rewrite) => Box::new(bundle::Rewriter::new(rewrite.clone())),
                 Rewrite::Tcpcl(rewrite) => Box::new(tcpcl::Rewriter::new(rewrite.clone())),
+                Rewrite::Stream(rewrite) => Box::new(stream::Rewriter::new(rewrite.clone())),
             });
         }
         config.mutation = Some(Box::new(Chain(all)));

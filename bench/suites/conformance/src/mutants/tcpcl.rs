@@ -4,14 +4,14 @@
 //! them: `{sends: ack, when: {flags: 1}, act: drop}`.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use bytes::Bytes;
 use farlink_units::{Duration, Instant};
-use serde::{Deserialize, Deserializer, de};
+use serde::Deserialize;
 
+use super::hex::Hex;
 use super::{Flow, MutatedFlow, Mutation};
-use crate::cases::tcpclv4::message::{Message, contact_header, kind, xfer_ack};
+use crate::cases::tcpclv4::message::{END, Message, START, contact_header, kind, xfer_ack};
 use crate::medium::{Door, Stream};
 
 /// A rewrite.
@@ -130,29 +130,6 @@ enum Act {
     Within(Hex),
     /// The data of a segment twice.
     Doubled,
-}
-
-/// Octets as hexadecimal digits.
-#[derive(Clone, PartialEq, Eq)]
-struct Hex(Vec<u8>);
-
-impl fmt::Debug for Hex {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:02x?}", self.0)
-    }
-}
-
-impl<'de> Deserialize<'de> for Hex {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        let digits: Vec<u8> = text.bytes().filter(|octet| !octet.is_ascii_whitespace()).collect();
-        let octets = digits.chunks(2).map(|pair| {
-            let pair = std::str::from_utf8(pair).ok().filter(|pair| pair.len() == 2)?;
-            u8::from_str_radix(pair, 16).ok()
-        });
-        let octets = octets.collect::<Option<Vec<u8>>>();
-        octets.map(Hex).ok_or_else(|| de::Error::custom(format!("{text:?} is not made of pairs of hexadecimal digits")))
-    }
 }
 
 /// What stands in a stream.
@@ -316,7 +293,9 @@ impl Reading {
 /// Whether a segment with an empty extension list begins here that announces more data than there can be.
 fn is_absurd(octets: &[u8]) -> bool {
     let length = octets.get(14..22).and_then(|length| length.try_into().ok()).map(u64::from_be_bytes);
-    octets[0] == kind::XFER_SEGMENT && octets.get(10..14) == Some(&[0; 4]) && length.is_some_and(|it| it >> 40 != 0)
+    let starts =
+        octets.starts_with(&[kind::XFER_SEGMENT, START]) || octets.starts_with(&[kind::XFER_SEGMENT, START | END]);
+    starts && octets.get(10..14) == Some(&[0; 4]) && length.is_some_and(|it| it >> 40 != 0)
 }
 
 /// Applies a rewrite.

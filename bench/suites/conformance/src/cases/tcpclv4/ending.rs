@@ -298,6 +298,16 @@ fn term_is_between_messages(t: &mut Tester<'_>) -> Result<(), Finding> {
                 break;
             }
         }
+        // Nor may the part of a message that is left begin in the midst of another.
+        let rest = peer.unread();
+        if rest.len() >= 22 && rest[10..14] == [0; 4] || rest.len() >= 18 && rest[1] & START == 0 {
+            let at = if rest[1] & START == 0 { 10 } else { 14 };
+            let length = rest[at..at + 8].iter().fold(0u64, |sum, octet| sum << 8 | u64::from(*octet));
+            if length > 1 << 16 {
+                let expected = "the connection ends between messages, or inside a segment";
+                return Err(Finding::deviation(expected, format!("the last segment would have {length} octets")));
+            }
+        }
         let told = peer.told(term_of).len();
         let closed = peer.closed.is_some();
         peer.drop(t);

@@ -10,6 +10,8 @@ mod peer;
 mod receiving;
 mod sending;
 
+pub(crate) use peer::bundle_with;
+
 use crate::case::Case;
 use crate::outcome::Finding;
 use crate::tester::Tester;

@@ -146,11 +146,11 @@ pub(super) fn bundle(t: &mut Tester<'_>, payload: usize) -> Result<Vec<u8>, Find
     let destination = t.bundles()?.local.clone();
     let mut data = vec![0; payload];
     t.rng.fill(&mut data[..]);
-    bundle_of(t, destination, data)
+    bundle_with(t, destination, data)
 }
 
-/// A bundle for any endpoint.
-fn bundle_of(t: &mut Tester<'_>, destination: Eid, payload: Vec<u8>) -> Result<Vec<u8>, Finding> {
+/// A bundle for any endpoint with this payload.
+pub(crate) fn bundle_with(t: &mut Tester<'_>, destination: Eid, payload: Vec<u8>) -> Result<Vec<u8>, Finding> {
     let at_zero = t.bundles()?.dtn_time_at_zero_ms;
     let source = t.profile().endpoint(Door::Tcpcl).cloned().unwrap_or(Eid::None);
     let since = u64::try_from((t.now() - Instant::ZERO).as_millis()).unwrap_or(0);
@@ -520,7 +520,7 @@ impl Peer {
                 let Some(destination) = t.profile().endpoint(Door::Tcpcl).cloned() else {
                     return Err(Finding::unsupported("the description names no endpoint of the tester behind TCPCL"));
                 };
-                let data = bundle_of(t, destination, payload)?;
+                let data = bundle_with(t, destination, payload)?;
                 let id = self.fresh_id();
                 self.write(t, &segment(START | END, id, &[], &data))?;
             }
