@@ -92,6 +92,8 @@ pub enum Rewrite {
 pub enum Switch {
     /// The bundle agent answers requests for status reports in every configuration.
     ReportsByDefault,
+    /// Bundles in datagrams are not fragmented, however long they are.
+    WholeDatagrams,
 }
 
 impl Mutant {
@@ -108,6 +110,7 @@ impl Mutant {
         config.mutation = Some(Box::new(Chain(all)));
         match self.switch {
             Some(Switch::ReportsByDefault) => config.node.agent.status_reports = true,
+            Some(Switch::WholeDatagrams) => config.longest_datagram = None,
             None => {}
         }
     }

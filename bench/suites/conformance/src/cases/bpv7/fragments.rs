@@ -144,7 +144,7 @@ pub(crate) fn primary_matches(fragments: &[Emitted], original: &Emitted, total: 
     Ok(())
 }
 
-fn as_sent(sent: &Sent) -> Result<Emitted, Finding> {
+pub(crate) fn as_sent(sent: &Sent) -> Result<Emitted, Finding> {
     Emitted::read(&sent.octets).ok_or_else(|| Finding::bench_error("what the tester has sent cannot be read"))
 }
 

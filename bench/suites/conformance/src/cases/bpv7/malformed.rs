@@ -302,7 +302,9 @@ fn damaged_extensions(tester: &mut Tester<'_>) -> Result<(), Finding> {
         sent.push((what, peer.send(&base)?));
     }
     peer.settle()?;
-    sent.iter().try_for_each(|(what, sent)| damage_is_kept_apart(&peer, what, sent))
+    // A node that does not check the CRC may write the Hop Count block anew, and may remove the unknown one, as it should.
+    let each = |(what, sent): &(&str, Sent)| damage_is_kept_apart(&peer, what, sent);
+    sent.iter().try_for_each(each).map_err(|finding| finding.at_most(crate::Grade::Warn))
 }
 
 fn malformed_primary(tester: &mut Tester<'_>) -> Result<(), Finding> {

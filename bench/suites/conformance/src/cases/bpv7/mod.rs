@@ -5,7 +5,7 @@ mod expiry;
 mod extensions;
 mod flags;
 mod forwarding;
-mod fragments;
+pub(super) mod fragments;
 mod hostile;
 mod malformed;
 mod names;
