@@ -20,7 +20,7 @@ pub struct Rewrite {
     way: Way,
     /// Which bundles; all of them without this.
     #[serde(default, rename = "of")]
-    which: Which,
+    which: Box<Which>,
     /// What becomes of them, in order.
     #[serde(rename = "do")]
     deeds: Vec<Deed>,
