@@ -252,12 +252,7 @@ fn damage_shows(tester: &mut Tester<'_>, ways: &[Spoiling]) -> Result<(), Findin
     let mut peer = Peer::new(tester)?;
     let sent = send_each(&mut peer, ways)?;
     peer.settle()?;
-    let found: Vec<Finding> = sent.iter().filter_map(|(what, s)| damage_is_kept_apart(&peer, what, s).err()).collect();
-    let grave = found.iter().find(|finding| finding.outcome(crate::Grade::Fail) == crate::Outcome::Fail);
-    match grave.or(found.first()) {
-        Some(finding) => Err(finding.clone()),
-        None => Ok(()),
-    }
+    super::worst_of(sent.iter().filter_map(|(what, sent)| damage_is_kept_apart(&peer, what, sent).err()).collect())
 }
 
 fn damaged_primary(tester: &mut Tester<'_>) -> Result<(), Finding> {
