@@ -236,6 +236,7 @@ fn usual() -> Profile {
             skew: RESPONSE,
             unknown_blocks: [251, 252, 253],
             longest_bundle: None,
+            path_mtu: PATH_MTU,
             longest_taken: 4 << 20,
             names_itself: true,
         }),

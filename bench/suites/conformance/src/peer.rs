@@ -6,6 +6,7 @@ use rand::Rng as _;
 
 use crate::bundle::{Draft, Emitted, Report, cbor, eid, flags, rules, timestamp};
 use crate::carrier::Carrier;
+use crate::catalogue::Grade;
 use crate::medium::{Door, Happening, Order};
 use crate::outcome::Finding;
 use crate::profile::{BundleProfile, Originate};
@@ -441,7 +442,8 @@ impl<'t, 'a> Peer<'t, 'a> {
         }
     }
 
-    /// A report on a bundle that says `what`, in time.
+    /// A report on a bundle that says `what`, in time. All reports are only recommended (sections 5.4 to 5.10), so that none
+    /// counts as a warning at most.
     ///
     /// # Errors
     /// There is none, or the node ends.
@@ -456,7 +458,7 @@ impl<'t, 'a> Peer<'t, 'a> {
             Some((_, bundle, report)) => Ok((bundle, report)),
             None => {
                 let instead = self.instead(sent).unwrap_or("there is none".to_owned());
-                Err(Finding::silence(format!("a status report: {what}"), instead))
+                Err(Finding::silence(format!("a status report: {what}"), instead).at_most(Grade::Warn))
             }
         }
     }

@@ -131,6 +131,8 @@ pub struct BundleProfile {
     pub unknown_blocks: [u64; 3],
     /// Most octets of a bundle that it sends over the carrier, where it fragments longer ones.
     pub longest_bundle: Option<usize>,
+    /// Longest IP packet between it and the tester, in octets.
+    pub path_mtu: usize,
     /// Longest bundle that it takes, in octets, as far as the carrier has no lower bound.
     pub longest_taken: usize,
     /// Whether it is configured to put a Previous Node block in every bundle that it forwards (RFC 9171 section 5.4).

@@ -9,8 +9,8 @@ use super::{block_type, flags};
 /// A rule. The error says how it is broken.
 pub type Rule = fn(&[u8]) -> Result<(), String>;
 
-/// Every rule that a conforming bundle keeps.
-const ALL: &[Rule] = &[
+/// Every rule on the form of a bundle.
+const FORM: &[Rule] = &[
     outer,
     block_shapes,
     payload_is_last,
@@ -23,7 +23,6 @@ const ALL: &[Rule] = &[
     endpoints,
     content,
     at_most_one_each,
-    crcs_are_right,
 ];
 
 /// Whether a bundle keeps every rule.
@@ -31,7 +30,16 @@ const ALL: &[Rule] = &[
 /// # Errors
 /// The first that it breaks.
 pub fn conforms(octets: &[u8]) -> Result<(), String> {
-    ALL.iter().try_for_each(|rule| rule(octets))
+    is_formed(octets)?;
+    crcs_are_right(octets)
+}
+
+/// Whether a bundle keeps every rule, except that its CRCs may be wrong.
+///
+/// # Errors
+/// The first that it breaks.
+pub fn is_formed(octets: &[u8]) -> Result<(), String> {
+    FORM.iter().try_for_each(|rule| rule(octets))
 }
 
 /// §4.1: one indefinite-length array closed by a break, and nothing after it.

@@ -25,9 +25,15 @@ pub struct Sessions {
 
 impl Sessions {
     pub(super) fn new(tester: &Tester<'_>) -> Result<Self, Finding> {
-        let node_id = tester.bundles()?.tester.clone();
-        // Silence of the node is for the suite of TCPCL to judge.
-        let config = Config { idle_timeout: Some(Duration::from_secs(86_400)), ..Config::new(node_id) };
+        let bundles = tester.bundles()?;
+        let defaults = Config::new(bundles.tester.clone());
+        let config = Config {
+            // Silence of the node is for the suite of TCPCL to judge.
+            idle_timeout: Some(Duration::from_secs(86_400)),
+            // Where the node fragments what does not fit, this is what it has to fit.
+            transfer_mru: bundles.longest_bundle.map_or(defaults.transfer_mru, |longest| longest as u64),
+            ..defaults
+        };
         Ok(Sessions { config, open: BTreeMap::new(), early: Vec::new() })
     }
 

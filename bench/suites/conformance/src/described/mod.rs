@@ -306,6 +306,8 @@ pub struct BundleDescription {
     #[serde(default = "longest_taken")]
     pub longest_taken: usize,
     #[serde(default)]
+    pub path_mtu: Option<usize>,
+    #[serde(default)]
     pub names_itself: bool,
 }
 
@@ -503,6 +505,7 @@ impl Description {
                 unknown_blocks: told.unknown_blocks,
                 longest_bundle: told.longest_bundle,
                 longest_taken: told.longest_taken,
+                path_mtu: told.path_mtu,
                 names_itself: told.names_itself,
             })
         });

@@ -141,6 +141,8 @@ impl Simulated {
         while let Some(change) = self.node.poll_change() {
             self.kept.apply(change);
         }
+        // No session of the new engine has the number of one before.
+        self.config.node.engine.seed = self.config.node.engine.seed.wrapping_add(1);
         self.node = BuiltinNode::new(self.config.node.clone());
         self.begin();
         self.node.restore(self.now, self.kept.snapshot(), Vec::new());

@@ -20,7 +20,7 @@ pub struct Rewrite {
     way: Way,
     /// Which bundles; all of them without this.
     #[serde(default, rename = "of")]
-    which: Which,
+    which: Box<Which>,
     /// What becomes of them, in order.
     #[serde(rename = "do")]
     deeds: Vec<Deed>,
@@ -140,6 +140,8 @@ enum Deed {
     OtherCrc(u64),
     /// Octets are put at the end.
     Append(String),
+    /// It is there twice in one datagram.
+    Double,
     /// The last octet is left out.
     Cut,
     /// The outer array has a definite length.
@@ -193,6 +195,7 @@ impl Rewriter {
                 }
                 Deed::Crash => return Mutated { ends: true, ..Mutated::default() },
                 Deed::Append(hex) => octets.extend(from_hex(hex)),
+                Deed::Double => octets = octets.repeat(2),
                 Deed::Cut => drop(octets.pop()),
                 Deed::Halve => {
                     if let Some([first, second]) = halves(&octets) {
@@ -353,6 +356,7 @@ fn change(deed: &Deed, octets: Vec<u8>) -> Vec<u8> {
         | Deed::BounceLater
         | Deed::Crash
         | Deed::Append(_)
+        | Deed::Double
         | Deed::Cut
         | Deed::Halve => {}
     }

@@ -168,6 +168,8 @@ pub enum Switch {
     EqualPauses,
     /// The bundle agent answers requests for status reports in every configuration.
     ReportsByDefault,
+    /// Bundles in datagrams are not fragmented, however long they are.
+    WholeDatagrams,
 }
 
 impl Switch {
@@ -182,6 +184,7 @@ impl Switch {
                 config.node.neighbours.iter_mut().for_each(|neighbour| neighbour.ltp.segment_size = 4000);
             }
             Switch::ReportsByDefault => config.node.agent.status_reports = true,
+            Switch::WholeDatagrams => config.longest_datagram = None,
             Switch::NoPauses => config.pauses = (Duration::from_millis(1), Duration::from_millis(1)),
             Switch::EqualPauses => config.pauses = (Duration::from_secs(1), Duration::from_secs(1)),
             Switch::IgnoresSchedule | Switch::SendsInGaps | Switch::TimersRunInGaps => {

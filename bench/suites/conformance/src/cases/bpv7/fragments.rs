@@ -1,5 +1,6 @@
 //! Fragments that a node makes or passes on (§5.8).
 
+use super::worst_of;
 use crate::bundle::{Block, Draft, Emitted, block_flags, block_type, content, flags, rules};
 use crate::case::{Case, Suite};
 use crate::outcome::Finding;
@@ -144,7 +145,7 @@ pub(crate) fn primary_matches(fragments: &[Emitted], original: &Emitted, total: 
     Ok(())
 }
 
-fn as_sent(sent: &Sent) -> Result<Emitted, Finding> {
+pub(crate) fn as_sent(sent: &Sent) -> Result<Emitted, Finding> {
     Emitted::read(&sent.octets).ok_or_else(|| Finding::bench_error("what the tester has sent cannot be read"))
 }
 
@@ -167,32 +168,40 @@ fn with_blocks(peer: &mut Peer<'_, '_>) -> Result<Vec<Emitted>, Finding> {
     fragments_of(peer, &sent, 0)
 }
 
+/// A block that is missing where it must be. One that is in no fragment may have been removed before the bundle was cut, as §4.4
+/// lets every node do.
+fn missing(fragments: &[Emitted], code: u64, expected: &str) -> Finding {
+    match fragments.iter().any(|fragment| fragment.block(code).is_some()) {
+        true => Finding::deviation(expected, format!("the block of type {code} is in others only")),
+        false => Finding::warning(expected, format!("the block of type {code} is in none")),
+    }
+}
+
 fn first_has_all(tester: &mut Tester<'_>) -> Result<(), Finding> {
     let mut peer = Peer::new(tester)?;
     let [x1, x2, _] = peer.node.unknown_blocks;
     let fragments = with_blocks(&mut peer)?;
     let first = fragments.iter().find(|fragment| fragment.head.fragment.is_some_and(|(offset, _)| offset == 0));
-    let missing = [x1, x2, block_type::HOP_COUNT]
+    let lacks = |code: &u64| first.is_none_or(|fragment| fragment.block(*code).is_none());
+    let found: Vec<Finding> = [x1, x2, block_type::HOP_COUNT]
         .into_iter()
-        .find(|code| first.is_none_or(|fragment| fragment.block(*code).is_none()));
-    match missing {
-        Some(code) => {
-            Err(Finding::deviation("every extension block in the first fragment", format!("type {code} is missing")))
-        }
-        None => Ok(()),
-    }
+        .filter(lacks)
+        .map(|code| missing(&fragments, code, "every extension block in the first fragment"))
+        .collect();
+    worst_of(found)
 }
 
 fn replicated(tester: &mut Tester<'_>) -> Result<(), Finding> {
     let mut peer = Peer::new(tester)?;
     let replicate = peer.node.unknown_blocks[1];
     let fragments = with_blocks(&mut peer)?;
-    match fragments.iter().find(|fragment| fragment.block(replicate).is_none()) {
-        Some(fragment) => {
-            let actual = format!("the one at {:?} has not", fragment.head.fragment);
-            Err(Finding::deviation("each fragment has the block that is to be replicated", actual))
-        }
-        None => Ok(()),
+    in_each(&fragments, replicate)
+}
+
+fn in_each(fragments: &[Emitted], code: u64) -> Result<(), Finding> {
+    match fragments.iter().all(|fragment| fragment.block(code).is_some()) {
+        true => Ok(()),
+        false => Err(missing(fragments, code, "each fragment has the block that is to be replicated")),
     }
 }
 
@@ -212,10 +221,7 @@ fn of_a_fragment(tester: &mut Tester<'_>) -> Result<(), Finding> {
     let fragments = fragments_of(&mut peer, &sent, begin)?;
     octets_match(&fragments, &sent, begin)?;
     primary_matches(&fragments, &as_sent(&sent)?, total)?;
-    match fragments.iter().all(|fragment| fragment.block(replicate).is_some()) {
-        true => Ok(()),
-        false => Err(Finding::deviation("each fragment has the block that is to be replicated", "one has not")),
-    }
+    in_each(&fragments, replicate)
 }
 
 fn passes_on(tester: &mut Tester<'_>) -> Result<(), Finding> {

@@ -5,7 +5,7 @@ mod expiry;
 mod extensions;
 mod flags;
 mod forwarding;
-mod fragments;
+pub(super) mod fragments;
 mod hostile;
 mod malformed;
 mod names;
@@ -16,6 +16,7 @@ mod unknown;
 use crate::bundle::rules::Rule;
 use crate::bundle::{Block, Emitted, block_type, content};
 use crate::case::Case;
+use crate::catalogue::Grade;
 use crate::exchange::Exchange;
 use crate::outcome::{Finding, Kind};
 use crate::peer::{Peer, is_own};
@@ -82,4 +83,13 @@ fn traffic(tester: &mut Tester<'_>) -> Result<(), Finding> {
 /// Makes the node send bundles of its own.
 fn own_traffic(tester: &mut Tester<'_>) -> Result<(), Finding> {
     Peer::new(tester)?.own_traffic().map(drop)
+}
+
+/// The gravest of what was found.
+fn worst_of(found: Vec<Finding>) -> Result<(), Finding> {
+    let grave = |finding: &&Finding| finding.outcome(Grade::Fail).is_failure(false);
+    match found.iter().find(grave).or(found.first()) {
+        Some(finding) => Err(finding.clone()),
+        None => Ok(()),
+    }
 }

@@ -95,7 +95,8 @@ fn any_report_from(peer: &mut Peer<'_, '_>, draft: Draft) -> Result<(Sent, Emitt
         }
         _ => None,
     })?;
-    let bundle = found.ok_or_else(|| Finding::silence("a status report", "there is none"))?;
+    // Reports are only recommended.
+    let bundle = found.ok_or_else(|| Finding::warning("a status report", "there is none"))?;
     let report = Report::read(&bundle).map_err(|why| Finding::deviation("a status report", why))?;
     Ok((sent, bundle, report))
 }
@@ -138,7 +139,7 @@ fn without_reason(
     let base = peer.bundle().flags(asked);
     let sent = peer.send(&base)?;
     peer.forwarded(&sent)?;
-    let (_, report) = peer.report(&sent, what, is_it).map_err(|finding| finding.at_most(crate::Grade::Warn))?;
+    let (_, report) = peer.report(&sent, what, is_it)?;
     match report.reason {
         reason::NONE => Ok(()),
         other => Err(Finding::deviation("reason 0, no additional information", other.to_string())),
@@ -228,7 +229,8 @@ fn record_form(tester: &mut Tester<'_>) -> Result<(), Finding> {
         What::Bundle(_, Some(bundle)) if is_own(bundle, node) && sent.is_in(bundle.payload()) => Some(bundle.clone()),
         _ => None,
     })?;
-    let bundle = found.ok_or_else(|| Finding::silence("a status report", "there is none"))?;
+    // Reports are only recommended.
+    let bundle = found.ok_or_else(|| Finding::warning("a status report", "there is none"))?;
     match bundle.is_record() {
         true => readable(&bundle),
         false => Err(Finding::deviation("a report with the administrative flag", format!("{:#x}", bundle.head.flags))),

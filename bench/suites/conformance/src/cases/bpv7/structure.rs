@@ -29,7 +29,7 @@ pub const CASES: &[Case] = &[
     Case::new("BP7-4.2.2-01", Suite::Bpv7, &["structure", "crc"], traffic)
         .watching(|exchange, _| every(exchange, "a CRC exactly if the CRC type is not 0", rules::crc_presence)),
     Case::new("BP7-4.2.8-01", Suite::Bpv7, &["structure", "extension blocks"], standard_blocks)
-        .watching(|exchange, _| every(exchange, "the content that the block type prescribes", rules::content)),
+        .watching(|exchange, profile| every_own(exchange, profile, |bundle| right_content(&bundle.octets))),
     Case::new("BP7-4.3.1-01", Suite::Bpv7, &["structure"], primary_forms)
         .watching(|exchange, _| every(exchange, "8 to 11 elements in the primary block", rules::primary_elements)),
     Case::new("BP7-4.3.1-03", Suite::Bpv7, &["structure", "source", "crc"], own_traffic).watching(
@@ -112,7 +112,12 @@ fn standard_blocks(tester: &mut Tester<'_>) -> Result<(), Finding> {
         .with(Block::new(block_type::PREVIOUS_NODE, 2, 0, &content::previous_node()))
         .with(Block::new(block_type::BUNDLE_AGE, 3, 0, &content::age(100)))
         .with(Block::new(block_type::HOP_COUNT, 4, 0, &content::hops(30, 0)));
-    peer.pass(&base).map(drop)
+    let (_, bundle) = peer.pass(&base)?;
+    right_content(&bundle.octets)
+}
+
+fn right_content(octets: &[u8]) -> Result<(), Finding> {
+    rules::content(octets).map_err(|why| Finding::deviation("the content that the block type prescribes", why))
 }
 
 /// Primary blocks of all four lengths. Whether the node takes one without a CRC is not judged here.

@@ -45,10 +45,7 @@ fn delete_on_demand(tester: &mut Tester<'_>) -> Result<(), Finding> {
     if !peer.offers("sr") {
         return Ok(());
     }
-    // Reports are only recommended.
-    let (_, report) = peer
-        .report(&asking, "deleted", |report| report.deleted())
-        .map_err(|finding| finding.at_most(crate::Grade::Warn))?;
+    let (_, report) = peer.report(&asking, "deleted", |report| report.deleted())?;
     match report.reason {
         reason::UNSUPPORTED => Ok(()),
         other => Err(Finding::warning("reason 11, block unsupported", other.to_string())),

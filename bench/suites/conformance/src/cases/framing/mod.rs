@@ -3,13 +3,16 @@
 mod mtcp;
 mod stcp;
 mod stream;
+mod udp;
 
 use crate::case::Case;
+use crate::medium::Door;
 use crate::outcome::Finding;
+use crate::peer::Peer;
 use crate::tester::Tester;
 
 /// The cases of this suite.
-pub const CASES: &[&[Case]] = &[stcp::CASES, mtcp::CASES];
+pub const CASES: &[&[Case]] = &[stcp::CASES, mtcp::CASES, udp::CASES];
 
 /// Whether the node still does what every node of this suite does.
 ///
@@ -21,5 +24,8 @@ pub fn alive(tester: &mut Tester<'_>) -> Result<(), Finding> {
             stream::alive_over(tester, layer)?;
         }
     }
-    Ok(())
+    match tester.profile().bundles.as_ref().map(|bundles| bundles.carrier) {
+        Some(Door::Udp) => Peer::over(tester, Door::Udp)?.alive(),
+        _ => Ok(()),
+    }
 }
