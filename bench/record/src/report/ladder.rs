@@ -88,7 +88,7 @@ impl Ladder {
                 )
             };
             let (time_x, anchor) = if rung.onwards { (LEFT - 8.0, "end") } else { (RIGHT + 8.0, "start") };
-            let text_x = from + towards * 14.0;
+            let text_x = from + towards * 10.0;
             let lost = if rung.lost { ", lost" } else { "" };
             let _ = writeln!(
                 svg,
@@ -97,7 +97,7 @@ impl Ladder {
                  <text class=\"halo\" x=\"{text_x}\" y=\"{:.1}\" text-anchor=\"{}\">{}{lost}</text>",
                 start + 4.0,
                 short(rung.left_s),
-                start + 3.0,
+                start - 2.0,
                 if rung.onwards { "start" } else { "end" },
                 escape(&rung.label)
             );

@@ -172,7 +172,9 @@ fn draw(svg: &mut String, series: &Series, x: &Laid, y: &Laid) {
     for point in series.points.iter().filter(|p| p.x.is_finite() && p.y.is_finite()) {
         let (px, py) = (x.place(point.x), y.place(point.y));
         if point.error > 0.0 {
-            let (low, high) = (y.place(point.y - point.error), y.place(point.y + point.error));
+            // On a logarithmic axis what reaches below all values ends at the foot.
+            let low = y.place(point.y - point.error).min(HEIGHT - BOTTOM);
+            let high = y.place(point.y + point.error).max(TOP);
             let _ = writeln!(
                 svg,
                 "<path class=\"error\" style=\"stroke:var(--s{colour})\" d=\"M{px:.1} {low:.1}V{high:.1}M{:.1} {low:.1}h6M{:.1} {high:.1}h6\"/>",

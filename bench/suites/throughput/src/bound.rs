@@ -66,6 +66,9 @@ pub struct Floors {
     pub rounds_s: f64,
     /// Blocks that wait for a session.
     pub sessions_s: f64,
+    /// By how much a single run may be expected to stray: standard deviations of the rounds, each light there and back, of the time that
+    /// repetition takes to leave, and of that of claims.
+    pub deviation_s: f64,
     /// The expected number of rounds until the last segment is there.
     pub expected_rounds: f64,
     /// Octets of application data over octets on the link, where nothing is lost.
@@ -129,15 +132,28 @@ fn groups(lengths: impl IntoIterator<Item = u64>) -> Vec<(f64, f64)> {
     counts.into_iter().map(|(length, count)| (count as f64, length as f64 * 8.0)).collect()
 }
 
+/// Rounds beyond the first.
+#[derive(Clone, Copy, Debug, Default)]
+struct Further {
+    /// How many are to be expected.
+    rounds: f64,
+    /// The mean of the square of their number.
+    square: f64,
+    /// How long their data and reports are to be expected to take.
+    time_s: f64,
+    /// The variance of the time that claims take, whose number strays as that of rare losses does.
+    claims_variance: f64,
+}
+
 impl Path {
     /// The probability that a frame of so many bits is lost.
     pub fn loss(&self, bits: f64) -> f64 {
         -(bits * (-self.ber).ln_1p()).exp_m1()
     }
 
-    /// `Σ_{k≥2}` of the rounds of these segments: how many are to be expected beyond the first, and how long their data and reports take.
-    fn further_rounds(&self, groups: &[(f64, f64)]) -> (f64, f64) {
-        let (mut rounds, mut time) = (0.0, 0.0);
+    /// The rounds of these segments beyond the first.
+    fn further_rounds(&self, groups: &[(f64, f64)]) -> Further {
+        let mut further = Further::default();
         for k in 1.. {
             // What is missing after k rounds.
             let mut log_none = 0.0;
@@ -152,10 +168,15 @@ impl Path {
             if missing_all < 1e-9 {
                 break;
             }
-            rounds += -log_none.exp_m1();
-            time += (claims * CLAIM * 8.0 / self.rate_back_bps).max(data_bits / self.rate_bps);
+            let needed = -log_none.exp_m1();
+            further.rounds += needed;
+            // E[K²] = Σ (2k − 1) P(K ≥ k).
+            further.square += f64::from(2 * k - 1) * needed;
+            let claim_s = CLAIM * 8.0 / self.rate_back_bps;
+            further.claims_variance += claims * claim_s * claim_s;
+            further.time_s += (claims * claim_s).max(data_bits / self.rate_bps);
         }
-        (rounds, time)
+        further
     }
 
     /// The floors for blocks of these lengths in octets, with so many octets of application data in all.
@@ -167,19 +188,31 @@ impl Path {
         let (light, rate) = (self.light_time_s, self.rate_bps);
         let last = groups(per_block.last().into_iter().flatten().copied());
         let last_bits: f64 = last.iter().map(|(count, bits)| count * bits).sum();
-        let (last_rounds, last_time) = self.further_rounds(&last);
-        let (rounds, _) = self.further_rounds(&all);
+        let further_last = self.further_rounds(&last);
+        let further = self.further_rounds(&all);
         let shortest = all.iter().map(|(_, bits)| *bits).fold(f64::INFINITY, f64::min);
         let report = REPORT as f64 * 8.0 / self.rate_back_bps;
+        // With one session the rounds of all blocks add up; otherwise those of one block, or of all together, decide.
+        let spread = |further: &Further| (further.square - further.rounds * further.rounds).max(0.0);
+        let rounds_variance: f64 = match self.sessions {
+            Some(1) => per_block.iter().map(|l| spread(&self.further_rounds(&groups(l.iter().copied())))).sum(),
+            _ => spread(&further).max(spread(&further_last)),
+        };
+        let rounds_deviation = rounds_variance.sqrt();
+        let airtime_variance = all.iter().map(|(count, bits)| {
+            let loss = self.loss(*bits);
+            count * bits * bits * loss / ((1.0 - loss) * (1.0 - loss))
+        });
+        let airtime_deviation = airtime_variance.sum::<f64>().sqrt() / rate;
         let sessions_s = match self.sessions {
             Some(1) => {
                 let before = per_block.iter().take(per_block.len().saturating_sub(1)).map(|lengths| {
                     let block = groups(lengths.iter().copied());
-                    let (rounds, time) = self.further_rounds(&block);
+                    let further = self.further_rounds(&block);
                     let bits: f64 = block.iter().map(|(count, bits)| count * bits).sum();
-                    bits / rate + 2.0 * light * (1.0 + rounds) + time + report
+                    bits / rate + 2.0 * light * (1.0 + further.rounds) + further.time_s + report
                 });
-                before.sum::<f64>() + light + last_bits / rate + last_rounds * 2.0 * light + last_time
+                before.sum::<f64>() + light + last_bits / rate + further_last.rounds * 2.0 * light + further_last.time_s
             }
             Some(limit) => {
                 let waiting = (blocks.len() as u64).saturating_sub(limit).div_ceil(limit) as f64;
@@ -190,10 +223,11 @@ impl Path {
         };
         Floors {
             capacity_s: light + repeated / rate,
-            last_block_s: light + bits / rate + last_rounds * 2.0 * light + last_time,
-            rounds_s: light + shortest / rate + rounds * 2.0 * light,
+            last_block_s: light + bits / rate + further_last.rounds * 2.0 * light + further_last.time_s,
+            rounds_s: light + shortest / rate + further.rounds * 2.0 * light,
             sessions_s,
-            expected_rounds: 1.0 + rounds,
+            deviation_s: 2.0 * light * rounds_deviation + airtime_deviation + further.claims_variance.sqrt(),
+            expected_rounds: 1.0 + further.rounds,
             payload_share: application_bytes as f64 * 8.0 / bits,
         }
     }
@@ -206,9 +240,9 @@ impl Path {
         let by_rate = application_bytes as f64 * 8.0 * self.rate_bps / airtime;
         let Some(limit) = self.sessions else { return by_rate };
         let bits: f64 = block.iter().map(|(count, bits)| count * bits).sum();
-        let (rounds, time) = self.further_rounds(&block);
+        let further = self.further_rounds(&block);
         let report = REPORT as f64 * 8.0 / self.rate_back_bps;
-        let open = bits / self.rate_bps + 2.0 * self.light_time_s * (1.0 + rounds) + time + report;
+        let open = bits / self.rate_bps + 2.0 * self.light_time_s * (1.0 + further.rounds) + further.time_s + report;
         by_rate.min(limit as f64 * application_bytes as f64 * 8.0 / open)
     }
 }
@@ -253,6 +287,17 @@ mod tests {
         assert!(lengths[..742].iter().all(|length| *length == 1360));
         // Just no room for the serial numbers: an octet goes alone.
         assert_eq!(segments(1349, 1360), [1359, 13 + 1]);
+    }
+
+    /// The variance of one geometric variable is p/(1 - p)².
+    #[test]
+    fn a_single_segment_strays_as_a_geometric_variable_does() {
+        let path = Path { ber: 1e-4, ..path() };
+        let bits = 1000.0 * 8.0;
+        let (further, loss) = (path.further_rounds(&[(1.0, bits)]), path.loss(bits));
+        assert!((further.rounds - loss / (1.0 - loss)).abs() < 1e-6, "{further:?}");
+        let variance = further.square - further.rounds * further.rounds;
+        assert!((variance - loss / ((1.0 - loss) * (1.0 - loss))).abs() < 1e-6, "{further:?}");
     }
 
     fn path() -> Path {

@@ -7,10 +7,11 @@ use std::path::Path;
 use farlink_record::capture::CaptureWriter;
 use farlink_record::{ChannelInfo, Header, NodeId, NodeInfo, Stamped};
 
-use crate::pair::Pair;
+use crate::pair::{DTN_TIME_AT_START_MS, Pair};
 
-/// DTN time 0 (RFC 9171, section 4.2.6), which the nodes of a pair take for the start, in nanoseconds since 1970.
-const EPOCH_UNIX_NANOS: i64 = 946_684_800_000_000_000;
+/// DTN time 0 (RFC 9171, section 4.2.6) in milliseconds since 1970.
+const DTN_EPOCH_UNIX_MS: i64 = 946_684_800_000;
+const EPOCH_UNIX_NANOS: i64 = (DTN_EPOCH_UNIX_MS + DTN_TIME_AT_START_MS as i64) * 1_000_000;
 
 /// A capture that is being written.
 pub(crate) struct Capture {
@@ -37,7 +38,7 @@ impl Capture {
             scenario: "throughput".to_owned(),
             scenario_sha256: String::new(),
             seed,
-            epoch: "2000-01-01T00:00:00Z".to_owned(),
+            epoch: "2026-01-01T00:00:00Z".to_owned(),
             duration: farlink_units::Duration::ZERO.into(),
             clock: "virtual".to_owned(),
             nodes: vec![node("sender", "ipn:10.0"), node("receiver", "ipn:20.0")],

@@ -22,11 +22,15 @@ use farlink_record::{ChannelId, Event, NodeId};
 use farlink_units::{BitRate, Duration, Instant};
 use farlink_wire::bpv7::Eid;
 
+use crate::pair::DTN_TIME_AT_START_MS;
 use crate::seed::derive;
 
 const LIGHT_TIME: Duration = Duration::from_millis(100);
 const MESSAGE_BYTES: usize = 500;
 const APPLICATION: u64 = 1;
+/// Far longer than a message needs that a hop sends again a hundred times, and short enough for nodes to forget it soon.
+const LIFETIME: Duration = Duration::from_secs(3600);
+const RATE_BPS: u64 = 1_000_000;
 /// A message that needs more attempts than this is given up; the mean of 20 hops at a loss of 0.3 is 1252.
 const MOST_ATTEMPTS: u64 = 1_000_000;
 
@@ -81,6 +85,7 @@ impl Chain {
         let after = (place < self.hops).then_some(place + 1);
         let destination = self.hops + 1;
         BuiltinNode::new(Config {
+            agent: farlink_engine::bp::Config { dtn_time_at_zero_ms: DTN_TIME_AT_START_MS, ..alone.agent },
             neighbours: before.into_iter().chain(after).map(|there| self.neighbour(place, there)).collect(),
             endpoints: vec![(Eid::ipn(place + 1, APPLICATION), Registration::ACTIVE)],
             routes: after
@@ -131,10 +136,7 @@ impl Chain {
                 tries += 1;
                 let payload = Bytes::from(vec![0x55; MESSAGE_BYTES]);
                 let (from, to) = (Eid::ipn(1, APPLICATION), Eid::ipn(self.hops + 1, APPLICATION));
-                let transmission = Transmission {
-                    lifetime: Duration::from_secs(10 * 365 * 86_400),
-                    ..Transmission::new(from, to, payload)
-                };
+                let transmission = Transmission { lifetime: LIFETIME, ..Transmission::new(from, to, payload) };
                 let Ok(id) = bench.node_mut(source).transmit(now, transmission, None) else { break };
                 sent.insert(id);
                 let mut count = |event: &Event| {
@@ -145,7 +147,7 @@ impl Chain {
                 };
                 bench.attend_to(now, source, &mut |stamped| count(&stamped.event));
                 // Until nothing is on its way any more: the source then knows what became of the message, as the draft assumes.
-                let until = now + Duration::from_secs(86_400);
+                let until = now + LIFETIME;
                 while let Some(at) = bench.next_instant().filter(|at| *at <= until) {
                     now = at;
                     bench.step(&mut |stamped| count(&stamped.event));
@@ -169,5 +171,3 @@ impl Chain {
         }
     }
 }
-
-const RATE_BPS: u64 = 1_000_000;

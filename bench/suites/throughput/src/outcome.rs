@@ -89,35 +89,37 @@ pub struct Headline {
     pub bound: f64,
     /// Measured over bound, so that 1 is the best there can be: for a time, bound over measured.
     pub share: f64,
-    /// Standard error of the share, from the spread of the repetitions.
+    /// Standard error of the share: from the spread of the repetitions, or from theory where that has them stray by more.
     pub share_error: f64,
     /// What the bound is made of, in words.
     pub because: String,
 }
 
 impl Headline {
-    /// A mean that cannot be below its bound, such as a time.
-    pub fn of_cost(figure: &str, summary: &Summary, bound: f64, because: impl Into<String>) -> Self {
+    /// A mean that cannot be below its bound, such as a time. `deviation` is by how much theory has a single value stray, in its unit: a few
+    /// repetitions may lie close together by luck.
+    pub fn of_cost(figure: &str, summary: &Summary, bound: f64, deviation: f64, because: &str) -> Self {
         let share = if summary.mean > 0.0 { bound / summary.mean } else { 1.0 };
-        let relative = if summary.mean > 0.0 { summary.standard_error() / summary.mean } else { 0.0 };
-        Self::new(figure, summary, bound, share, relative, because)
+        Self::new(figure, summary, bound, share, deviation, because)
     }
 
-    /// A mean that cannot be above its bound, such as a rate.
-    pub fn of_yield(figure: &str, summary: &Summary, bound: f64, because: impl Into<String>) -> Self {
+    /// A mean that cannot be above its bound, such as a rate; `deviation` as for a cost.
+    pub fn of_yield(figure: &str, summary: &Summary, bound: f64, deviation: f64, because: &str) -> Self {
         let share = if bound > 0.0 { summary.mean / bound } else { 0.0 };
-        let relative = if summary.mean > 0.0 { summary.standard_error() / summary.mean } else { 0.0 };
-        Self::new(figure, summary, bound, share, relative, because)
+        Self::new(figure, summary, bound, share, deviation, because)
     }
 
-    fn new(figure: &str, summary: &Summary, bound: f64, share: f64, relative: f64, because: impl Into<String>) -> Self {
+    fn new(figure: &str, summary: &Summary, bound: f64, share: f64, deviation: f64, because: &str) -> Self {
+        let by_theory = deviation / (summary.count as f64).sqrt();
+        let error = summary.standard_error().max(by_theory);
+        let relative = if summary.mean > 0.0 { error / summary.mean } else { 0.0 };
         Headline {
             figure: figure.to_owned(),
             measured: summary.mean,
             bound,
             share,
             share_error: share * relative,
-            because: because.into(),
+            because: because.to_owned(),
         }
     }
 

@@ -22,16 +22,18 @@ use crate::capture::Capture;
 use crate::floor::{Floor, Sent};
 use crate::seed::derive;
 use crate::stats::{mser5, quantile};
-use crate::trace::{Frame, Trace};
+use crate::trace::Trace;
 
 const SENDER: u64 = 10;
 const RECEIVER: u64 = 20;
 const APPLICATION: u64 = 1;
 const OUT: ChannelId = ChannelId(0);
 const BACK: ChannelId = ChannelId(1);
+/// DTN time (RFC 9171, section 4.2.6) at the start: 2026-01-01. At zero itself bundles would be those of a node without a clock.
+pub(crate) const DTN_TIME_AT_START_MS: u64 = 820_454_400_000;
 /// Into how many parts a span is cut to see when the goodput becomes steady.
 const INTERVALS: usize = 200;
-/// After so many times its own span, a run under load has failed.
+/// After so many times what it takes without an error, a bundle at a time, a run has failed.
 const PATIENCE: i64 = 100;
 
 /// What the pair is, and what it is given.
@@ -234,10 +236,11 @@ impl Pair {
                     ..PeerConfig::default()
                 },
                 reliable: true,
-                // What waits for company leaves at the latest when it could have been back and forth.
+                // Long enough for what is offered at one instant, and nothing beside the time on the way.
                 aggregation: self.block_bytes.map(|size| (size, Duration::from_millis(1))),
             }],
             endpoints: vec![(Eid::ipn(own, APPLICATION), Registration::ACTIVE)],
+            agent: farlink_engine::bp::Config { dtn_time_at_zero_ms: DTN_TIME_AT_START_MS, ..config.agent },
             routes: vec![StaticRoute { to: EidPattern::IpnNode(peer), via: Eid::ipn(peer, 0), metric: 0 }],
             ..config
         })
@@ -267,7 +270,7 @@ impl Pair {
     /// Octets of a bundle with so much application data, as this node encodes it.
     pub fn encoded_bytes(payload: u64) -> u64 {
         let mut config = farlink_engine::bp::Config::new(Eid::ipn(SENDER, 0));
-        config.hold_for_opportunity = true;
+        config.dtn_time_at_zero_ms = DTN_TIME_AT_START_MS;
         let mut agent = Agent::new(config);
         let (peer, start) = (Eid::ipn(RECEIVER, 0), Instant::ZERO);
         let route = StaticRoute { to: EidPattern::IpnNode(RECEIVER), via: peer.clone(), metric: 0 };
@@ -344,7 +347,8 @@ impl Pair {
         };
         // Far more than any of it can need: an engine that stands still is not waited for in vain.
         let airtime = self.rate.time_for_bits(offers.iter().map(|(_, bytes)| bytes * 8).sum());
-        let end = Instant::ZERO + (span + airtime + self.light_time + Duration::from_secs(60)).saturating_mul(PATIENCE);
+        let trips = (self.light_time + self.light_time).saturating_mul(offers.len() as i64 + 1);
+        let end = Instant::ZERO + (span + airtime + trips + Duration::from_secs(60)).saturating_mul(PATIENCE);
         let mut arrivals: Vec<Option<Instant>> = vec![None; offers.len()];
         let mut numbers = HashMap::new();
         let (mut next_offer, mut missing) = (0, offers.len());
@@ -435,9 +439,4 @@ pub fn quantiles(mut values: Vec<f64>) -> Vec<f64> {
     }
     values.sort_by(f64::total_cmp);
     (0..=100).map(|percent| quantile(&values, f64::from(percent) / 100.0)).collect()
-}
-
-/// The first frames of a run, as a picture of a session shows them.
-pub fn frames(trace: &Trace) -> &[Frame] {
-    &trace.frames
 }

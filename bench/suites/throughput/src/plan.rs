@@ -185,7 +185,7 @@ impl Parameters {
     }
 
     fn size(self, name: &str, size: Size) -> Self {
-        self.with(name, size.bytes() as f64, size)
+        self.with(name, size.bytes() as f64, format_size(size))
     }
 
     fn planned(self, task: Task) -> Planned {
@@ -196,6 +196,13 @@ impl Parameters {
 /// A ratio as people write it: `0`, `1e-5`, `0.3`.
 fn format_ratio(value: f64) -> String {
     if value == 0.0 || value >= 1e-3 { value.to_string() } else { format!("{value:e}") }
+}
+
+/// A size in full: two sizes have two names.
+fn format_size(size: Size) -> String {
+    let units = [("MiB", 1 << 20), ("MB", 1_000_000), ("KiB", 1 << 10), ("kB", 1000)];
+    let unit = units.into_iter().find(|(_, unit)| size.bytes() > 0 && size.bytes().is_multiple_of(*unit));
+    unit.map_or(format!("{} B", size.bytes()), |(name, unit)| format!("{} {name}", size.bytes() / unit))
 }
 
 /// The rate back for an asymmetry.
@@ -238,7 +245,7 @@ fn ltp_points(sweep: &LtpSweep) -> Vec<Planned> {
                                         .with(
                                             "block",
                                             block.map(|b| b.bytes() as f64),
-                                            block.map_or("a bundle".to_owned(), |b| b.to_string()),
+                                            block.map_or("a bundle".to_owned(), format_size),
                                         )
                                         .with(
                                             "sessions",

@@ -222,7 +222,8 @@ fn plot(outcome: &Outcome, along: &str) -> Option<Html> {
             let (Some(x), Some(headline)) = (point.parameters[along].number, &point.headline) else { continue };
             let Some(summary) = point.figures.get(&figure) else { continue };
             measured.push(PlotPoint { x, y: summary.mean, error: summary.half_interval.unwrap_or(0.0) });
-            let allowed = if as_rate { summary.mean / headline.share } else { headline.bound };
+            let amount = point.parameters.get("amount").and_then(|amount| amount.number);
+            let allowed = amount.filter(|_| as_rate).map_or(headline.bound, |bytes| bytes * 8.0 / headline.bound);
             bound.push(PlotPoint { x, y: allowed, error: 0.0 });
         }
         if measured.is_empty() {
@@ -341,18 +342,20 @@ fn example(outcome: &Outcome) -> Option<(&PointResult, &Trace)> {
 
 fn inside(point: &PointResult, trace: &Trace) -> Html {
     let mut html = Html::paragraph(&format!("The first repetition of {}.", point.id));
-    let end = trace.sessions.iter().filter_map(|session| session.to_s).fold(0.0, f64::max);
+    let last = trace.sessions.iter().map(|session| session.to_s.unwrap_or(session.from_s));
+    let end = last.chain(trace.frames.iter().filter_map(|frame| frame.arrived_s)).fold(0.0, f64::max);
     let contact = |name: &str| GanttRow {
         name: name.to_owned(),
         bars: vec![Bar { from: 0.0, to: end, tone: Tone::Offered, told: "open throughout".to_owned() }],
     };
     let sessions = trace.sessions.iter().map(|session| {
         let to = session.to_s.unwrap_or(end);
-        let told = session.to_s.map_or("not ended".to_owned(), |to| format!("{:.3} s to {to:.3} s", session.from_s));
-        let tone = if session.to_s.is_some() { Tone::Used } else { Tone::Wrong };
+        let told = session.to_s.map_or("still open when everything had arrived".to_owned(), |to| {
+            format!("{:.3} s to {to:.3} s", session.from_s)
+        });
         GanttRow {
             name: format!("session {}", session.number),
-            bars: vec![Bar { from: session.from_s, to, tone, told }],
+            bars: vec![Bar { from: session.from_s, to, tone: Tone::Used, told }],
         }
     });
     let rows = [contact("contact, out"), contact("contact, back")].into_iter().chain(sessions).collect();

@@ -280,10 +280,11 @@ fn headline(point: &Point, figures: &BTreeMap<String, Summary>) -> (Option<Headl
             Given::Amount(amount) => {
                 let floors = floors(pair, amount);
                 let completion = figures.get("completion_s");
-                let headline = completion.map(|s| Headline::of_cost("completion_s", s, floors.time_s(), floors.what()));
+                let headline = completion
+                    .map(|s| Headline::of_cost("completion_s", s, floors.time_s(), floors.deviation_s, floors.what()));
                 (headline, Some(floors))
             }
-            Given::Load { .. } => {
+            Given::Load { span, .. } => {
                 let capacity = capacity_bps(pair);
                 let offered = figures.get("offered_bps").map_or(f64::INFINITY, |s| s.mean);
                 let (bound, because) = if offered < capacity {
@@ -291,20 +292,29 @@ fn headline(point: &Point, figures: &BTreeMap<String, Summary>) -> (Option<Headl
                 } else {
                     (capacity, "link rate less overhead and repetition, and session limit")
                 };
-                (figures.get("goodput_bps").map(|s| Headline::of_yield("goodput_bps", s, bound, because)), None)
+                // Bundles come by chance, and the warm-up takes half of them at most.
+                let bundles = bound * span.as_secs_f64() / (pair.bundle_bytes as f64 * 8.0) / 2.0;
+                let deviation = bound / bundles.max(1.0).sqrt();
+                let goodput = figures.get("goodput_bps");
+                (goodput.map(|s| Headline::of_yield("goodput_bps", s, bound, deviation, because)), None)
             }
         },
         Task::Chain(chain) => {
             let expected = expected_retransmissions(chain);
             let because = "draft-irtf-ipnrg-arch-01, section 2.1.1";
-            (figures.get("retransmissions").map(|s| Headline::of_cost("retransmissions", s, expected, because)), None)
+            // The sum of geometric variables: one for each hop of a message, or one for the message.
+            let variables = if chain.hop_by_hop { chain.hops as f64 } else { 1.0 };
+            let mean = expected / variables;
+            let deviation = (variables * mean * (1.0 + mean) / chain.messages as f64).sqrt();
+            let again = figures.get("retransmissions");
+            (again.map(|s| Headline::of_cost("retransmissions", s, expected, deviation, because)), None)
         }
         Task::Tcp(point) => (tcp::headline(point, figures), None),
         Task::Processes(point) => {
             let floors = processes::floors(&point.pair);
             let headline = figures
                 .get("completion_s")
-                .map(|s| Headline::of_cost("completion_s", s, floors.time_s(), floors.what()));
+                .map(|s| Headline::of_cost("completion_s", s, floors.time_s(), floors.deviation_s, floors.what()));
             (headline, Some(floors))
         }
     }

@@ -37,11 +37,11 @@ fn the_sound_one_is_read() {
 fn each_mistake_is_told_where_it_stands() {
     let cases = [
         ("repeat: 5", "repeat: 0", "my.yaml:4:9: 0 repetitions are out of range; from 1 to 10000"),
-        ("[1 s, 10 s]", "[1 s, 10]", "my.yaml:6:22: "),
+        ("[1 s, 10 s]", "[1 s, 10]", "my.yaml:6:21: "),
         (
             "[1 s, 10 s]",
             "[1 s, 1000 ms]",
-            "my.yaml:6:22: the value stands twice; remove one of the two: a point is measured once",
+            "my.yaml:6:21: the value stands twice; remove one of the two: a point is measured once",
         ),
         ("[1 s, 10 s]", "[]", "my.yaml:6:15: the list is empty; write at least one value"),
         ("[0, 1e-6]", "[0, 0.5]", "my.yaml:7:12: a bit error ratio of 0.5 is out of range; from 0 to 0.01"),

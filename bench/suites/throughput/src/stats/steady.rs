@@ -8,25 +8,26 @@ pub struct Steady {
 }
 
 /// Finds where a series becomes steady, by MSER-5 (White, Cobb and Spratt 2000): means of five values each, of which as many
-/// are left out at the start as make the standard error of the mean of the rest the least.
+/// are left out at the start, up to a half, as make the standard error of the mean of the rest the least.
 ///
-/// `None` if the series has fewer than ten such means, or if the least lies in the second half: then the series is still on its way,
-/// or too short to tell.
+/// `None` if the series has fewer than ten such means, or if the least lies at the end of what is searched (the last twentieth of
+/// all means before the half): then it would go on falling, and the series is still on its way.
 pub fn mser5(series: &[f64]) -> Option<Steady> {
     let means: Vec<f64> = series.chunks_exact(5).map(super::summary::mean).collect();
-    if means.len() < 10 {
+    let count = means.len();
+    if count < 10 {
         return None;
     }
     // From the end, so that each sum is one addition.
     let (mut sum, mut squares) = (0.0, 0.0);
     let offset = super::summary::mean(&means);
     let mut best: Option<(f64, usize)> = None;
-    for (kept, at) in (0..means.len()).rev().enumerate() {
+    for (kept, at) in (0..count).rev().enumerate() {
         let (value, kept) = (means[at] - offset, (kept + 1) as f64);
         sum += value;
         squares += value * value;
-        // A statistic of a few values is small by chance.
-        if kept < 5.0 {
+        // What is left of a few values has little spread by chance.
+        if at * 2 > count {
             continue;
         }
         let statistic = (squares - sum * sum / kept).max(0.0) / (kept * kept);
@@ -35,7 +36,8 @@ pub fn mser5(series: &[f64]) -> Option<Steady> {
         }
     }
     let (_, at) = best?;
-    (at * 2 <= means.len()).then_some(Steady { from: at * 5 })
+    let searched = count / 2 - count.div_ceil(20);
+    (at <= searched).then_some(Steady { from: at * 5 })
 }
 
 #[cfg(test)]
