@@ -305,8 +305,8 @@ pub struct BundleDescription {
     pub longest_bundle: Option<usize>,
     #[serde(default = "longest_taken")]
     pub longest_taken: usize,
-    #[serde(default)]
-    pub path_mtu: Option<usize>,
+    #[serde(default = "path_mtu")]
+    pub path_mtu: usize,
     #[serde(default)]
     pub names_itself: bool,
 }
@@ -381,6 +381,10 @@ fn segment_size() -> usize {
 
 fn unroutable() -> String {
     "ipn:99999.1".to_owned()
+}
+
+fn path_mtu() -> usize {
+    1500
 }
 
 fn longest_taken() -> usize {

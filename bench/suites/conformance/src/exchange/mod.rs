@@ -79,6 +79,16 @@ impl Exchange {
         self.steps.push(Step { at, by, deed });
     }
 
+    /// The steps from a place on, as an exchange of their own.
+    #[must_use]
+    pub fn since(&self, step: usize) -> Exchange {
+        let mut part = Exchange::default();
+        for step in self.steps.iter().skip(step) {
+            part.push(step.at, step.by, step.deed.clone());
+        }
+        part
+    }
+
     /// Whether everything that went to and fro is in the steps.
     pub fn is_whole(&self) -> bool {
         self.kept <= MOST_KEPT
