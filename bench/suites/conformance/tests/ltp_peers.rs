@@ -94,15 +94,19 @@ impl Target for Other {
         &self.profiles
     }
 
-    fn medium(&mut self, configuration: usize) -> Result<&mut dyn Medium, String> {
-        let kept = self.running.take().filter(|(other, _)| self.kept && *other == configuration);
-        self.started += 1;
-        let (_, node) = self.running.insert(kept.unwrap_or_else(|| {
+    fn start(&mut self, configuration: usize, _seed: u64) -> Result<(), String> {
+        if !self.kept || self.running.as_ref().is_none_or(|(running, _)| *running != configuration) {
+            self.started += 1;
             let mut config = simulated(&self.profiles[configuration], self.started);
             (self.change)(&mut config);
-            (configuration, Busy { node: Simulated::new(config), busy: self.busy, datagrams: 0 })
-        }));
-        Ok(node)
+            let node = Busy { node: Simulated::new(config), busy: self.busy, datagrams: 0 };
+            self.running = Some((configuration, node));
+        }
+        Ok(())
+    }
+
+    fn medium(&mut self) -> Option<&mut dyn Medium> {
+        self.running.as_mut().map(|(_, node)| node as &mut dyn Medium)
     }
 
     fn can_restart(&self) -> bool {

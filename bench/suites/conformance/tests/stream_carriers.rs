@@ -202,6 +202,7 @@ fn profile(door: Door, listens: bool) -> Profile {
     let bundles = profile.bundles.as_mut().unwrap();
     bundles.carrier = door;
     profile.tcpcl = Some(TcpclProfile {
+        tester: Eid::ipn(6, 0),
         listens,
         connects: !listens,
         keepalive_s: None,

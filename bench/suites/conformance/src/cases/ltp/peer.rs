@@ -753,7 +753,14 @@ impl<'t, 'a> Peer<'t, 'a> {
             if !self.receive(until)? {
                 let what = "the first segment of the block that the node was made to send";
                 let actual = format!("no segment with its data in {within}");
-                return Err(Finding::silence(what, actual));
+                return Err(match self.t.profile().originate {
+                    // The way back is the bundle agent's, and no matter of LTP.
+                    Originate::Relayed => Finding::inconclusive(
+                        what,
+                        format!("{actual}: it took the bundle whose way leads back, and did not send it; look at its routes"),
+                    ),
+                    _ => Finding::silence(what, actual),
+                });
             }
         }
         self.found.ok_or_else(|| Finding::bench_error("no session was found"))
