@@ -67,9 +67,10 @@ fn lead(outcome: &Outcome) -> Html {
         if let Some(farthest) = strays.iter().copied().reduce(f64::max) {
             lead.push(Html::paragraph(&format!(
                 "The bound is of a mean, from which few repetitions stray: {} of {} means lie above theirs, none by more than {farthest:.1} of \
-                 its standard errors. No single run was faster than its own losses allowed.",
+                 its standard errors.{}",
                 strays.len(),
-                shares.len()
+                shares.len(),
+                if outcome.kind == "ltp" { " No single run was faster than its own losses allowed." } else { "" }
             )));
         }
     }
