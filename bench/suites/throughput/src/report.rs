@@ -19,7 +19,10 @@ const PLOTS: usize = 8;
 
 /// The page, as a file of its own. Its figures are those of the outcome: cells hold them to the last digit, as `data-value`.
 pub fn page(outcome: &Outcome) -> String {
-    let mut page = Page::new(&outcome.title).lead(lead(outcome)).section("Figures", figures(outcome));
+    let mut page = Page::new(&outcome.title).lead(lead(outcome));
+    if let Some(comparison) = &outcome.comparison {
+        page = page.section("Comparison", compared(comparison));
+    }
     let plots = plots(outcome);
     if plots != Html::default() {
         page = page.section("Measured and bound", plots);
@@ -28,11 +31,9 @@ pub fn page(outcome: &Outcome) -> String {
     if delays != Html::default() {
         page = page.section("Delay of bundles", delays);
     }
+    page = page.section("Figures", figures(outcome));
     if let Some((point, trace)) = example(outcome) {
         page = page.section("One run from inside", inside(point, trace));
-    }
-    if let Some(comparison) = &outcome.comparison {
-        page = page.section("Comparison", compared(comparison));
     }
     page.section("How to read it", reading(outcome)).section("Provenance", provenance(outcome)).render()
 }
@@ -61,6 +62,17 @@ fn lead(outcome: &Outcome) -> Html {
             100.0 * least,
             100.0 * most
         )));
+        let above = outcome.points.iter().filter_map(|p| p.headline.as_ref()).filter(|h| h.share > 1.0 + 1e-6);
+        let strays: Vec<f64> = above.map(|h| (h.share - 1.0) / h.share_error).collect();
+        if let Some(farthest) = strays.iter().copied().reduce(f64::max) {
+            lead.push(Html::paragraph(&format!(
+                "The bound is of a mean, from which few repetitions stray: {} of {} means lie above theirs, none by more than {farthest:.1} of \
+                 its standard errors.{}",
+                strays.len(),
+                shares.len(),
+                if outcome.kind == "ltp" { " No single run was faster than its own losses allowed." } else { "" }
+            )));
+        }
     }
     lead
 }

@@ -8,7 +8,7 @@ use farlink_wire::ltp::{Content, Segment};
 use serde::{Deserialize, Serialize};
 
 /// Most frames that are kept.
-const FRAMES: usize = 60;
+const FRAMES: usize = 40;
 /// Most sessions that are kept.
 const SESSIONS: usize = 40;
 
