@@ -109,6 +109,10 @@ impl Target for Builtin<'_> {
         self.running.as_mut().map(|running| running as &mut dyn Medium)
     }
 
+    fn is_fresh(&self) -> bool {
+        true
+    }
+
     fn can_restart(&self) -> bool {
         true
     }

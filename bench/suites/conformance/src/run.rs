@@ -1,5 +1,6 @@
 //! Running cases against a target.
 
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use farlink_units::Duration;
@@ -31,11 +32,32 @@ pub trait Target {
     /// The node that is ready; `None` before the first [`Target::start`] and after [`Target::stop`].
     fn medium(&mut self) -> Option<&mut dyn Medium>;
 
+    /// Whether each case gets a node of its own, so that no case can be disturbed by the one before.
+    fn is_fresh(&self) -> bool;
+
     /// Whether the node can be started anew after it has ended or hangs.
     fn can_restart(&self) -> bool;
 
     /// Ends the node, so that the next [`Target::start`] begins anew.
     fn stop(&mut self);
+}
+
+/// What is known of the health of a node before any case has touched it.
+///
+/// A node that does not do by itself what is asked after each case would seem to hang after every one.
+#[derive(Clone, Debug, Default)]
+pub struct Health(BTreeMap<Suite, Option<Finding>>);
+
+impl Health {
+    /// Looks at a node before the first case of a suite.
+    fn look(&mut self, suite: Suite, tester: &mut Tester<'_>) {
+        self.0.entry(suite).or_insert_with(|| crate::cases::alive(suite, tester).err().filter(|why| why.kind != Kind::Ended));
+    }
+
+    /// Why the node is not asked after the cases of a suite.
+    fn unfit(&self, suite: Suite) -> Option<&Finding> {
+        self.0.get(&suite)?.as_ref()
+    }
 }
 
 /// How cases are run.
@@ -89,6 +111,7 @@ pub fn run(
 ) -> Vec<CaseRun> {
     let mut runs: Vec<CaseRun> = Vec::new();
     let mut gone: Option<String> = None;
+    let mut health = Health::default();
     for repetition in 0..options.repeat.max(1) {
         for case in cases {
             if stop() {
@@ -98,7 +121,7 @@ pub fn run(
             }
             let run = match &gone {
                 Some(why) => not_tried(*case, repetition, Outcome::Inconclusive, why),
-                None => judge(*case, target, options, repetition),
+                None => judge(*case, target, options, repetition, &mut health),
             };
             if matches!(run.outcome, Outcome::Crash | Outcome::Hang) {
                 target.stop();
@@ -162,10 +185,10 @@ fn seed_of(case: &Case, seed: u64, repetition: u32) -> u64 {
 }
 
 /// Runs one case, and asks whether the node is still alive. What the bench's own timing has spoiled is tried again.
-pub fn judge(case: Case, target: &mut dyn Target, options: Options, repetition: u32) -> CaseRun {
+pub fn judge(case: Case, target: &mut dyn Target, options: Options, repetition: u32, health: &mut Health) -> CaseRun {
     let mut spoiled = 0;
     loop {
-        let mut run = once(case, target, options, repetition);
+        let mut run = once(case, target, options, repetition, health);
         let late = run.timing_error > options.timing_tolerance;
         if run.outcome == Outcome::Inconclusive && late && spoiled < TRIES_AGAIN {
             spoiled += 1;
@@ -178,7 +201,7 @@ pub fn judge(case: Case, target: &mut dyn Target, options: Options, repetition: 
     }
 }
 
-fn once(case: Case, target: &mut dyn Target, options: Options, repetition: u32) -> CaseRun {
+fn once(case: Case, target: &mut dyn Target, options: Options, repetition: u32, health: &mut Health) -> CaseRun {
     let place = match configuration(&case, target.profiles()) {
         Ok(place) => place,
         Err(why) => return not_tried(case, repetition, Outcome::Skipped, &why),
@@ -188,9 +211,13 @@ fn once(case: Case, target: &mut dyn Target, options: Options, repetition: u32) 
         return not_tried(case, repetition, Outcome::BenchError, &why);
     }
     let profile = target.profiles()[place].clone();
+    let fresh = target.is_fresh();
     let Some(medium) = target.medium() else {
         return not_tried(case, repetition, Outcome::BenchError, "the node was started and is not there");
     };
+    if !fresh {
+        health.look(case.suite, &mut Tester::new(medium, &profile, seed));
+    }
     let _ = medium.timing_error();
     let mut tester = Tester::new(medium, &profile, seed);
     // A panic in here is the built-in node's, which runs in this process; it counts as a crash of the node.
@@ -201,7 +228,10 @@ fn once(case: Case, target: &mut dyn Target, options: Options, repetition: u32) 
         Err(Finding { kind, expected: "a node that goes on".to_owned(), actual: "it panicked".to_owned() })
     });
     let mut hangs = None;
-    if !panicked && tester.ended().is_none() {
+    if let Some(why) = health.unfit(case.suite) {
+        let Finding { expected, actual, .. } = why;
+        tester.note(format!("the node was not asked whether it is alive: before any case it did not give {expected}: {actual}"));
+    } else if !panicked && tester.ended().is_none() {
         tester.forget();
         let alive = catch_unwind(AssertUnwindSafe(|| crate::cases::alive(case.suite, &mut tester)));
         match alive {

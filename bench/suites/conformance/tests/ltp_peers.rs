@@ -109,6 +109,10 @@ impl Target for Other {
         self.running.as_mut().map(|(_, node)| node as &mut dyn Medium)
     }
 
+    fn is_fresh(&self) -> bool {
+        !self.kept
+    }
+
     fn can_restart(&self) -> bool {
         true
     }

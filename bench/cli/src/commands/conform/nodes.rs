@@ -211,6 +211,7 @@ fn side_by_side<T: Target>(
     let work = |job: usize| -> Result<(), String> {
         let mut target = make(job)?;
         let mut gone: Option<String> = None;
+        let mut health = run::Health::default();
         loop {
             let place = next.fetch_add(1, Ordering::Relaxed);
             let Some((repetition, case)) = all.get(place) else { return Ok(()) };
@@ -219,7 +220,7 @@ fn side_by_side<T: Target>(
             } else if let Some(why) = &gone {
                 run::not_tried(*case, *repetition, Outcome::Inconclusive, why)
             } else {
-                run::judge(*case, &mut target, options, *repetition)
+                run::judge(*case, &mut target, options, *repetition, &mut health)
             };
             if matches!(run.outcome, Outcome::Crash | Outcome::Hang) {
                 target.stop();

@@ -137,6 +137,10 @@ impl Target for Real {
         self.running.as_mut().map(|running| running as &mut dyn Medium)
     }
 
+    fn is_fresh(&self) -> bool {
+        false
+    }
+
     fn can_restart(&self) -> bool {
         self.description.start.is_some()
     }
