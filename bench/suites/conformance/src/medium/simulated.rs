@@ -137,7 +137,12 @@ impl Simulated {
             None => vec![frame],
             Some(mutation) => {
                 let outcome = mutation.hears(self.now, frame);
-                self.held.extend(outcome.later);
+                for (at, frame) in outcome.later {
+                    match at <= self.now {
+                        true => self.travel(frame),
+                        false => self.held.push((at, frame)),
+                    }
+                }
                 if outcome.ends {
                     self.end();
                 }

@@ -6,7 +6,7 @@ use super::format::provoke_unreachable;
 use super::peer::{Id, Ours, Peer, Verdict};
 use super::receiver::near_limit;
 use super::sender::leave_gap;
-use super::{case, watch};
+use super::watch;
 use crate::case::Case;
 use crate::catalogue::Grade;
 use crate::medium::{Door, Order};

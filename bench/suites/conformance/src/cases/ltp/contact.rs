@@ -2,7 +2,6 @@
 
 use farlink_units::{Duration, Instant};
 
-use super::case;
 use super::peer::{Peer, Verdict};
 use crate::case::Case;
 use crate::outcome::Finding;

@@ -3,7 +3,7 @@
 use rand::Rng;
 
 use super::peer::{Ours, Peer, Rs, Verdict};
-use super::{case, watch};
+use super::watch;
 use crate::case::Case;
 use crate::catalogue::Grade;
 use crate::medium::Door;

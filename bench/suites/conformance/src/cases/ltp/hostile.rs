@@ -2,7 +2,6 @@
 
 use farlink_wire::sdnv;
 
-use super::case;
 use super::peer::{Heard, Ours, Peer, Verdict};
 use crate::case::Case;
 use crate::outcome::Finding;

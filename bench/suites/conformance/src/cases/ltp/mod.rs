@@ -9,8 +9,6 @@ macro_rules! case {
     };
 }
 
-use case;
-
 mod block;
 mod cancelling;
 mod contact;

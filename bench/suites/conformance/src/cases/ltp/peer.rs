@@ -134,7 +134,6 @@ struct OurState {
 /// A session that the node originates, and that the case looks at.
 #[derive(Debug)]
 struct TheirState {
-    door: Door,
     /// Its data segments, as they came.
     data: Vec<Heard>,
     next_report: u64,
@@ -440,7 +439,6 @@ impl<'t, 'a> Peer<'t, 'a> {
             self.wanted = None;
             self.found = Some(id);
             let state = TheirState {
-                door: heard.door,
                 data: vec![heard.clone()],
                 next_report,
                 claimed: RangeSet::new(),
@@ -664,10 +662,8 @@ impl<'t, 'a> Peer<'t, 'a> {
         if !rs.is_whole(100) {
             return Err(Finding::deviation(format!("{what}, which claims all of it"), rs.tell()));
         }
-        if self.node.defer > Duration::ZERO {
-            self.pause(self.node.defer)?;
-        }
-        Ok(())
+        // What the node defers, and what comes in the same instant.
+        self.pause(self.node.defer)
     }
 
     /// Makes the node send a block with a random payload, and waits for its first segment.

@@ -4,7 +4,7 @@ use farlink_engine::ranges::RangeSet;
 use rand::seq::SliceRandom;
 
 use super::peer::{Peer, Rs, Verdict};
-use super::{case, watch};
+use super::watch;
 use crate::case::Case;
 use crate::catalogue::Grade;
 use crate::outcome::Finding;
@@ -362,6 +362,7 @@ fn green_data_is_delivered(us: &mut Peer<'_, '_>) -> Verdict {
     let mark = us.mark();
     us.green(s, code::GREEN_EOB, 0..400)?;
     must_be_delivered(us, &payload, "the green block delivered")?;
+    us.sentinel()?;
     us.must_not(mark, "no report of green data", |heard| heard.is(code::RS, s.id))
 }
 

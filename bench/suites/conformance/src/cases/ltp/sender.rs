@@ -4,7 +4,7 @@ use farlink_engine::ranges::RangeSet;
 
 use super::peer::{Heard, Id, Peer, Verdict};
 use super::receiver::looks_random;
-use super::{case, watch};
+use super::watch;
 use crate::case::Case;
 use crate::outcome::Finding;
 use crate::segment::{Body, Raw, code, segments};

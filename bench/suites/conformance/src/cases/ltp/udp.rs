@@ -4,7 +4,7 @@ use farlink_units::{Duration, Instant};
 
 use super::peer::{Peer, Verdict};
 use super::receiver::many_gaps;
-use super::{case, watch};
+use super::watch;
 use crate::case::Case;
 use crate::exchange::Exchange;
 use crate::medium::Door;
