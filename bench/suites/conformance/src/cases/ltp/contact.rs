@@ -5,7 +5,7 @@ use farlink_units::{Duration, Instant};
 use super::peer::{Peer, Verdict};
 use crate::case::Case;
 use crate::outcome::Finding;
-use crate::profile::ContactProfile;
+use crate::profile::{ContactProfile, Originate};
 use crate::segment::code;
 
 pub(super) const CASES: &[Case] = &[
@@ -31,6 +31,9 @@ fn wait_until(us: &mut Peer<'_, '_>, at: Instant) -> Verdict {
 }
 
 fn nothing_is_sent_in_a_gap(us: &mut Peer<'_, '_>) -> Verdict {
+    if us.t.profile().originate != Originate::Ordered {
+        return Err(Finding::unsupported("nothing but an order makes the node send while its link is closed"));
+    }
     let (before, after) = gap(us, us.now(), us.t_ack() + us.t_ack())?;
     wait_until(us, Instant::ZERO + before.end + us.slack())?;
     us.ask_for(500)?;

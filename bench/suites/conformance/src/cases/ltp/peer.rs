@@ -153,6 +153,8 @@ pub(super) struct Peer<'t, 'a> {
     all: Vec<Heard>,
     /// What belongs to none of the case's sessions.
     foreign: Vec<Heard>,
+    /// Data of sessions of the node that the case has not asked for.
+    unasked: BTreeMap<Id, Vec<Heard>>,
     unread: Vec<String>,
     ours: BTreeMap<Id, OurState>,
     doors: BTreeMap<Id, Door>,
@@ -194,6 +196,7 @@ impl<'t, 'a> Peer<'t, 'a> {
             heard: Vec::new(),
             all: Vec::new(),
             foreign: Vec::new(),
+            unasked: BTreeMap::new(),
             unread: Vec::new(),
             ours: BTreeMap::new(),
             doors: BTreeMap::new(),
@@ -434,20 +437,19 @@ impl<'t, 'a> Peer<'t, 'a> {
                 state.over = true;
                 state.to_acknowledge = true;
             }
-        } else if self.is_wanted(&heard) {
+        } else if let Some(data) = self.adopted(&heard) {
             let next_report = self.serial();
             self.wanted = None;
             self.found = Some(id);
-            let state = TheirState {
-                data: vec![heard.clone()],
-                next_report,
-                claimed: RangeSet::new(),
-                over: false,
-                to_acknowledge: false,
-            };
+            self.all.extend(data.iter().rev().skip(1).rev().cloned());
+            let state = TheirState { data, next_report, claimed: RangeSet::new(), over: false, to_acknowledge: false };
             self.theirs.insert(id, state);
         } else if self.is_foreign(&heard) {
             self.answer_foreign(&heard)?;
+            self.foreign.push(heard);
+            return Ok(());
+        } else if self.foreign.iter().any(|other| other.session() == id) {
+            // The node acknowledges what it was answered there.
             self.foreign.push(heard);
             return Ok(());
         }
@@ -457,8 +459,22 @@ impl<'t, 'a> Peer<'t, 'a> {
     }
 
     fn is_wanted(&self, heard: &Heard) -> bool {
-        let Some(tag) = &self.wanted else { return false };
-        heard.segment.originator == self.node.engine && contains(heard.segment.data(), tag)
+        self.wanted.as_ref().is_some_and(|tag| contains(heard.segment.data(), tag))
+    }
+
+    /// The data of a session of the node so far, if it turns out to be the one that the case has asked for. What it has
+    /// asked for may come behind other bundles in one block.
+    fn adopted(&mut self, heard: &Heard) -> Option<Vec<Heard>> {
+        let tag = self.wanted.as_ref()?;
+        if heard.segment.originator != self.node.engine || !heard.segment.is_data() {
+            return None;
+        }
+        let data = self.unasked.entry(heard.session()).or_default();
+        data.push(heard.clone());
+        let mut in_order: Vec<&Heard> = data.iter().collect();
+        in_order.sort_by_key(|heard| heard.segment.range().map(|range| range.start));
+        let octets: Vec<u8> = in_order.iter().flat_map(|heard| heard.segment.data().iter().copied()).collect();
+        contains(&octets, tag).then(|| self.unasked.remove(&heard.session())).flatten()
     }
 
     /// Whether a segment belongs to a session of another case, or is the node's own traffic. Acknowledgments never are: they
@@ -822,10 +838,10 @@ impl<'t, 'a> Peer<'t, 'a> {
         all
     }
 
-    /// The serial number of the checkpoint that came last.
+    /// The serial number of the newest checkpoint.
     pub(super) fn last_checkpoint(&self, id: Id) -> Result<u64, Finding> {
-        let last = self.data_of(id).iter().rev().find_map(|heard| heard.segment.checkpoint());
-        last.map(|(serial, _)| serial).ok_or_else(|| Finding::deviation("a checkpoint in the block", "none came"))
+        let last = self.checkpoints(id).last().map(|(serial, ..)| *serial);
+        last.ok_or_else(|| Finding::deviation("a checkpoint in the block", "none came"))
     }
 
     /// Reports on a session of the node with a fresh serial number, which is returned. Claims count from the lower bound.
@@ -886,23 +902,29 @@ impl<'t, 'a> Peer<'t, 'a> {
         Ok(self.data_of(id).get(known).cloned())
     }
 
-    /// The segments that the node sends again after the first `known` ones of a session, up to and with the next checkpoint.
+    /// The segments that the node sends again after the first `known` ones of a session, up to and with the next checkpoint
+    /// that is new. Checkpoints that their timer repeats are left out.
     pub(super) fn retransmission(&mut self, id: Id, known: usize) -> Result<Vec<Heard>, Finding> {
         let until = self.now() + self.t_ack();
         let mut at = known;
+        let mut again = Vec::new();
         loop {
             let Some(heard) = self.next_data(id, at, until)? else {
-                let seen = self.data_of(id).len() - known;
-                let actual = match seen {
+                let actual = match again.len() {
                     0 => "no data came".to_owned(),
-                    seen => format!("{seen} segments came, and no checkpoint among them"),
+                    seen => format!("{seen} segments came, and no new checkpoint among them"),
                 };
                 return Err(Finding::silence("missing data sent again, with a checkpoint at the end", actual));
             };
-            at += 1;
-            if heard.segment.checkpoint().is_some() {
-                return Ok(self.data_of(id)[known..at].to_vec());
+            let serial = heard.segment.checkpoint().map(|(serial, _)| serial);
+            let is_serial = |other: &Heard| other.segment.checkpoint().map(|(serial, _)| serial) == serial;
+            if serial.is_none() || !self.data_of(id)[..at].iter().any(is_serial) {
+                again.push(heard);
+                if serial.is_some() {
+                    return Ok(again);
+                }
             }
+            at += 1;
         }
     }
 

@@ -7,7 +7,7 @@ use super::peer::{Peer, Rs, Verdict};
 use super::watch;
 use crate::case::Case;
 use crate::catalogue::Grade;
-use crate::outcome::Finding;
+use crate::outcome::{Finding, Kind};
 use crate::segment::{Body, Raw, code};
 
 pub(super) const CASES: &[Case] = &[
@@ -666,7 +666,13 @@ fn claims_are_binding(us: &mut Peer<'_, '_>) -> Verdict {
     for (place, (offset, length)) in [(0, 100), (300, 100), (100, 100), (600, 100), (450, 50)].into_iter().enumerate() {
         let serial = serial + place as u64;
         us.checkpoint(s, code::CHECKPOINT, offset..offset + length, serial)?;
-        for rs in us.whole_report(s, serial, offset + length)? {
+        let reports = match us.whole_report(s, serial, offset + length) {
+            Ok(reports) => reports,
+            // A node that keeps to the lower bounds that are recommended has no scope to report there.
+            Err(finding) if finding.kind == Kind::Silence && matches!(place, 2 | 4) => continue,
+            Err(finding) => return Err(finding),
+        };
+        for rs in reports {
             let now = rs.claimed();
             if let Some(lost) = claimed.within(rs.lower..rs.upper).find(|range| !now.covers(range)) {
                 let expected = format!("{lost:?} claimed again, as in an earlier report");
