@@ -176,7 +176,8 @@ fn usual() -> Profile {
     }
 }
 
-fn simulated(profile: &Profile, seed: u64) -> SimulatedConfig {
+/// The node in the configuration that a profile of [`Builtin`] describes, not started yet.
+pub fn simulated(profile: &Profile, seed: u64) -> SimulatedConfig {
     let mut node = Config::new(NodeId(0), NODE, seed);
     node.agent.dtn_time_at_zero_ms = DTN_TIME_AT_ZERO_MS;
     node.agent.status_reports = profile.offers("sr");

@@ -84,7 +84,8 @@ fn first_segment_names_the_key_again(us: &mut Peer<'_, '_>) -> Verdict {
     let length = us.several();
     let id = us.trigger(length)?;
     let first = us.data_of(id).first().and_then(|heard| heard.segment.range()).map_or(1, |range| range.end);
-    let (_, known) = leave_gap(us, id, (0, first))?;
+    let half = us.red_end(id).unwrap_or(0) / 2;
+    let (_, known) = leave_gap(us, id, (0, first.min(half)))?;
     let again = us.retransmission(id, known)?;
     let unnamed = again.iter().find(|heard| {
         heard.segment.range().is_some_and(|range| range.start < first) && named_key(&heard.segment).is_none()
