@@ -87,7 +87,7 @@ pub struct Mutant {
 #[serde(rename_all = "kebab-case")]
 pub enum Rewrite {
     /// Of LTP segments.
-    Ltp(ltp::Rewrite),
+    Ltp(Box<ltp::Rewrite>),
     /// Of bundles in datagrams.
     Bundle(bundle::Rewrite),
     /// Of TCPCL messages.
@@ -140,7 +140,7 @@ impl Mutant {
         let mut all: Vec<Box<dyn Mutation>> = Vec::new();
         for rewrite in &self.rewrite {
             all.push(match rewrite {
-                Rewrite::Ltp(rewrite) => Box::new(ltp::Rewriter::new(rewrite.clone())),
+                Rewrite::Ltp(rewrite) => Box::new(ltp::Rewriter::new(rewrite.as_ref().clone())),
                 Rewrite::Bundle(rewrite) => Box::new(bundle::Rewriter::new(rewrite.clone())),
                 Rewrite::Tcpcl(rewrite) => Box::new(tcpcl::Rewriter::new(rewrite.clone())),
             });

@@ -17,10 +17,21 @@ pub(super) struct Block {
     pub(super) payload: Vec<u8>,
 }
 
-/// Random octets.
+/// A number drawn from the seed and the time. Nodes remember sessions and bundles longer than a run takes: one that goes on from
+/// run to run must not be shown the same ones again.
+pub(super) fn fresh(tester: &mut Tester<'_>) -> u64 {
+    // Knuth's multiplicative hash: neighbouring instants give far numbers.
+    let at = (tester.now().as_nanos() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    (tester.rng.next_u64() ^ at) >> 8
+}
+
+/// Random octets, which begin with a [`fresh`] number.
 pub(super) fn random(tester: &mut Tester<'_>, length: usize) -> Vec<u8> {
     let mut octets = vec![0; length];
     tester.rng.fill_bytes(&mut octets);
+    for (octet, first) in octets.iter_mut().zip(fresh(tester).to_be_bytes()) {
+        *octet ^= first;
+    }
     octets
 }
 
@@ -33,12 +44,12 @@ pub(super) fn block(tester: &mut Tester<'_>, length: usize) -> Block {
 
 /// A bundle of exactly `length` octets, if there is one.
 pub(super) fn bundle_of(tester: &mut Tester<'_>, destination: &Eid, length: usize) -> Option<Block> {
-    let sequence = u64::from(tester.rng.next_u32());
+    let sequence = fresh(tester) >> 24;
     let whole = random(tester, length);
     // The length of the payload's own length, or of the lifetime, may leave no bundle of just this length.
     for lifetime_ms in [3_600_000, 60_000] {
         for shorter in 40..length.min(110) {
-            let payload = &whole[shorter..];
+            let payload = &whole[..length - shorter];
             let octets = bundle(tester, destination, sequence, lifetime_ms, payload)?;
             if octets.len() == length {
                 return Some(Block { octets, payload: payload.to_vec() });

@@ -51,10 +51,18 @@ fn whole(rs: &Rs, end: u64) -> Verdict {
 fn numbers_of_several_octets(us: &mut Peer<'_, '_>) -> Verdict {
     // Of one, two and three octets.
     for (least, most) in [(1, 0x7f), (0x80, 0x3fff), (0x4000, 0x1f_ffff)] {
-        let number = least + u64::from(us.t.rng.next_u32()) % (most - least + 1);
-        let s = us.open_as(number, 300);
-        us.checkpoint(s, code::EOB, 0..300, 0x1234)?;
-        let rs = us.reported(s, 0x1234)?;
+        let mut attempts = 3;
+        let rs = loop {
+            let number = least + us.fresh_number() % (most - least + 1);
+            let s = us.open_as(number, 300);
+            us.checkpoint(s, code::EOB, 0..300, 0x1234)?;
+            attempts -= 1;
+            match us.reported(s, 0x1234) {
+                // There are few short numbers, and the node may remember a session of an earlier run by this one.
+                Err(finding) if finding.kind == Kind::Silence && attempts > 0 => {}
+                outcome => break outcome?,
+            }
+        };
         whole(&rs, 300)?;
     }
     Ok(())
@@ -80,7 +88,7 @@ fn numbers_with_leading_zeros(us: &mut Peer<'_, '_>) -> Verdict {
 }
 
 fn long_numbers(us: &mut Peer<'_, '_>) -> Verdict {
-    let number = (1 << 63) - 1 - u64::from(us.t.rng.next_u32() >> 8);
+    let number = (1 << 63) - 1 - us.fresh_number() % (1 << 24);
     let serial = us.serial();
     let s = us.open_as(number, 100);
     us.checkpoint(s, code::EOB, 0..100, serial)?;
@@ -202,7 +210,7 @@ fn end_of_red_part(us: &mut Peer<'_, '_>) -> Verdict {
     us.checkpoint(s, code::EORP, 1000..1500, serial)?;
     let first = us.reported(s, serial)?;
     let expected = "a report up to 1500 that claims 1000..1500";
-    if first.upper != 1500 || first.claimed().gaps(1000..1500) != [] || first.claimed().len() != 500 {
+    if first.upper != 1500 || !first.claimed().covers(&(1000..1500)) || first.claimed().len() != 500 {
         return Err(Finding::deviation(expected, first.tell()));
     }
     us.checkpoint_for(s, code::CHECKPOINT, 0..1000, serial + 1, first.serial)?;
@@ -459,7 +467,8 @@ fn random_datagrams(us: &mut Peer<'_, '_>) -> Verdict {
     us.octets(&[])?;
     for count in 0..200 {
         let length = 1 + us.t.rng.next_u32() as usize % 1400;
-        let octets = super::block::random(us.t, length);
+        let mut octets = vec![0; length];
+        us.t.rng.fill_bytes(&mut octets);
         us.octets(&octets)?;
         // Real nodes lose what comes faster than they read.
         if count % 20 == 19 {

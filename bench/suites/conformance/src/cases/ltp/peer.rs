@@ -231,10 +231,19 @@ impl<'t, 'a> Peer<'t, 'a> {
         self.next_serial
     }
 
+    /// A number that another run with the same seed against the same node will not draw, unless under a virtual clock.
+    pub(super) fn fresh_number(&mut self) -> u64 {
+        block::fresh(self.t)
+    }
+
+    /// From 2^21 on, so that a number never equals a short one; 30 bits suit every engine.
+    fn session_number(&mut self) -> u64 {
+        0x20_0000 + self.fresh_number() % 0x3fc0_0000
+    }
+
     /// Opens a session with a fresh number for a block of this length.
     pub(super) fn open(&mut self, length: usize) -> Ours {
-        // From 2^16 on, so that a number never equals one that a case names; 31 bits suit every engine.
-        let number = u64::from(self.t.rng.next_u32() % 0x3fff_0000) + 0x1_0000;
+        let number = self.session_number();
         self.open_as(number, length)
     }
 
@@ -728,7 +737,7 @@ impl<'t, 'a> Peer<'t, 'a> {
         let payload = block.payload.clone();
         self.wanted = Some(payload[..24].to_vec());
         let end = block.octets.len() as u64;
-        let number = u64::from(self.t.rng.next_u32() % 0x3fff_0000) + 0x1_0000;
+        let number = self.session_number();
         let s = self.register(self.node.tester, number, Door::Ltp, block);
         let step = 1000;
         let mut at = 0;
