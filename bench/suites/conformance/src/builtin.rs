@@ -1,21 +1,24 @@
 //! The built-in node as a target, under a virtual clock.
 
 use std::collections::BTreeSet;
+use std::sync::LazyLock;
 
 use farlink_engine::bp::Registration;
 use farlink_engine::ltp::{Authentication, Cookies, PeerConfig};
 use farlink_engine::routing::StaticRoute;
 use farlink_engine::schedule::{Schedule, Window};
 use farlink_nodes::builtin::{Config, Neighbour};
-use farlink_nodes::standalone::{FIRST_PAUSE, LONGEST_PAUSE, Link, LinkLayer, Listener};
+use farlink_nodes::standalone::{FIRST_PAUSE, LONGEST_PAUSE, Link, LinkLayer, Listener, Secured};
+use farlink_ports::tls::{TlsSettings, Trust};
 use farlink_record::{ChannelId, NodeId};
 use farlink_units::{Duration, Instant};
 use farlink_wire::bpv7::Eid;
 use farlink_wire::ltp::security::{AuthKey, Ciphersuite};
 
+use crate::certificates::{Authority, Leaf, Names, bundle_security};
 use crate::medium::{Door, Medium, Simulated, SimulatedConfig, node_address, tester_address};
 use crate::mutants::Mutant;
-use crate::profile::{BundleProfile, ContactProfile, LtpKey, LtpProfile, Originate, Profile, TcpclProfile};
+use crate::profile::{BundleProfile, ContactProfile, LtpKey, LtpProfile, Originate, Profile, TcpclProfile, TlsProfile};
 use crate::run::Target;
 
 /// Node number and engine ID of the node under test.
@@ -44,6 +47,8 @@ const CYCLES: u32 = 5;
 /// Of rounds and cycles, where the case is not about their limit.
 const UNLIMITED: u32 = 1000;
 const SEGMENT_SIZE: usize = 1000;
+/// The host name under which the node knows the tester, where it knows one.
+const HOST: &str = "tester.example";
 /// What the node proposes in SESS_INIT, in seconds.
 const KEEPALIVE_S: u16 = 30;
 /// How long a session waits for a contact header, and for SESS_INIT.
@@ -159,7 +164,53 @@ fn profiles() -> Vec<Profile> {
         variant("clockless", &["clock"], &["clockless"]),
         variant("default", &["sr"], &["default-config"]),
         fragmenting,
+        secured("TLS", &["tls", "test-ca", "eku-policy"], false, None),
+        secured("TLS required", &["tls", "test-ca", "tls-policy", "nodeid-policy"], true, None),
+        secured("TLS with names", &["tls", "test-ca", "dns", "netid-policy"], true, Some(HOST)),
     ]
+}
+
+/// The authority that the node trusts, and the certificate of the node.
+static AUTHORITY: LazyLock<(Authority, Leaf)> = LazyLock::new(|| {
+    let authority = Authority::new("the authority of the tests");
+    let node = Eid::ipn(NODE, 0).to_string();
+    let leaf = authority.issue(&Names { bundle_eids: &[&node], purposes: vec![bundle_security()], ..Names::default() });
+    (authority, leaf)
+});
+
+/// The node with TLS. With a host name certificates must bear that; else, where TLS is required, the node ID.
+fn secured(name: &str, offers: &[&str], require: bool, host: Option<&str>) -> Profile {
+    let mut profile = usual();
+    profile.name = format!("builtin, {name}");
+    profile.offers.extend(offers.iter().map(|offer| (*offer).to_owned()));
+    let authority = &AUTHORITY.0;
+    let tester = Eid::ipn(TCPCL_TESTER, 0).to_string();
+    let leaf = authority.issue(&Names {
+        bundle_eids: &[&tester],
+        dns: host.as_slice(),
+        purposes: vec![bundle_security()],
+        ..Names::default()
+    });
+    if let Some(tcpcl) = &mut profile.tcpcl {
+        tcpcl.tls = Some(TlsProfile {
+            require,
+            certificate: leaf.certificate,
+            key: leaf.key,
+            authority: Some((authority.certificate.clone(), authority.key.clone())),
+            name: host.map(str::to_owned),
+        });
+    }
+    profile
+}
+
+/// How the node secures its sessions.
+fn security(profile: &Profile) -> Option<Secured> {
+    let tls = profile.tcpcl.as_ref()?.tls.as_ref()?;
+    let (authority, leaf) = &*AUTHORITY;
+    let trust = Trust::roots(authority.certificate.as_bytes(), "the authority").expect("it is a root");
+    let settings = TlsSettings::new(leaf.certificate.as_bytes(), leaf.key.as_bytes(), trust);
+    let settings = settings.expect("certificate and key belong together");
+    Some(Secured { settings, require: tls.require, name: tls.name.clone() })
 }
 
 /// The same node where the tester with the bundles is its neighbour by LTP.
@@ -246,6 +297,7 @@ fn usual() -> Profile {
         }),
         tcpcl: Some(TcpclProfile {
             tester: Eid::ipn(TCPCL_TESTER, 0),
+            tls: None,
             listens: true,
             connects: true,
             keepalive_s: Some(KEEPALIVE_S),
@@ -273,19 +325,15 @@ fn endpoints() -> Vec<(Door, Eid)> {
 }
 
 /// The links over streams.
-fn links() -> Vec<Link> {
+fn links(tls: Option<Secured>) -> Vec<Link> {
     let link = |number: u64, layer: LinkLayer| Link {
         node: Eid::ipn(number, 0),
         layer,
         open: Schedule::new(vec![Window::always(0, Duration::ZERO)]),
         planned: false,
     };
-    let tcpcl = LinkLayer::Tcpcl {
-        to: Some(tester_address(Door::Tcpcl)),
-        keepalive_s: KEEPALIVE_S,
-        segment: 1 << 16,
-        tls: None,
-    };
+    let tcpcl =
+        LinkLayer::Tcpcl { to: Some(tester_address(Door::Tcpcl)), keepalive_s: KEEPALIVE_S, segment: 1 << 16, tls };
     vec![
         link(TCPCL_TESTER, tcpcl),
         link(STCP_TESTER, LinkLayer::Stcp(tester_address(Door::Stcp))),
@@ -363,12 +411,13 @@ pub fn simulated(profile: &Profile, seed: u64) -> SimulatedConfig {
         ltp: vec![(Door::Ltp, ChannelId(0), ChannelId(1)), (Door::SecondLtp, ChannelId(2), ChannelId(3))],
         udp: Some(udp),
         listeners: vec![
-            Listener::Tcpcl { address: node_address(Door::Tcpcl), tls: None },
+            Listener::Tcpcl { address: node_address(Door::Tcpcl), tls: security(profile) },
             Listener::Stcp(node_address(Door::Stcp)),
             Listener::Mtcp(node_address(Door::Mtcp)),
         ],
-        links: links(),
+        links: links(security(profile)),
         pauses: (FIRST_PAUSE, LONGEST_PAUSE),
+        closure_alert: true,
         tester: profile.endpoints.clone(),
         source: Eid::ipn(NODE, 1),
         passive: Some(Eid::ipn(NODE, 2)),

@@ -14,6 +14,7 @@ pub mod carrier;
 pub mod case;
 pub mod cases;
 pub mod catalogue;
+pub mod certificates;
 pub mod described;
 pub mod exchange;
 pub mod medium;

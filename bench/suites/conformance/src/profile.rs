@@ -1,6 +1,7 @@
 //! What the tester knows of the node under test: names, timers, limits, and what it offers.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use farlink_units::Duration;
 use farlink_wire::bpv7::Eid;
@@ -144,6 +145,8 @@ pub struct BundleProfile {
 pub struct TcpclProfile {
     /// The node ID under which the tester opens sessions, and which the node expects where it connects.
     pub tester: Eid,
+    /// TLS, if the node speaks it.
+    pub tls: Option<TlsProfile>,
     /// Whether it takes connections of the tester.
     pub listens: bool,
     /// Whether it connects to the tester.
@@ -158,6 +161,28 @@ pub struct TcpclProfile {
     pub idle_timeout: Option<Duration>,
     /// How long it may take to close after the last message (`T_close`).
     pub close_timeout: Duration,
+}
+
+/// How sessions with the node are secured.
+#[derive(Clone, PartialEq, Eq)]
+pub struct TlsProfile {
+    /// Whether the node refuses sessions without TLS.
+    pub require: bool,
+    /// A certificate chain of the tester that the node accepts, as PEM, its end entity first. It names the tester's node ID.
+    pub certificate: String,
+    /// Its key, as PEM.
+    pub key: String,
+    /// Certificate and key, as PEM, of the authority that the node trusts (need `test-ca`).
+    pub authority: Option<(String, String)>,
+    /// The host name under which the node connects to the tester (need `dns`).
+    pub name: Option<String>,
+}
+
+impl fmt::Debug for TlsProfile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Keys stay out of logs.
+        f.debug_struct("TlsProfile").field("require", &self.require).field("name", &self.name).finish_non_exhaustive()
+    }
 }
 
 /// A time in which the node may send to the tester and the tester to it.

@@ -535,6 +535,7 @@ impl Description {
         });
         let tcpcl = self.tcpcl.as_ref().map(|told| -> Result<TcpclProfile, String> {
             Ok(TcpclProfile {
+                tls: None,
                 tester: any("tcpcl.tester", &told.tester)?,
                 listens: told.listens,
                 connects: told.connects,

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use farlink_engine::bp::{BundleId, Change, Handle, Record, Refusal, Snapshot, Transmission};
 use farlink_link::Node as _;
 use farlink_nodes::builtin::{BuiltinNode, Config};
-use farlink_nodes::standalone::{Link, Listener, StreamLayers};
+use farlink_nodes::standalone::{Link, LinkLayer, Listener, Secured, StreamLayers};
 use farlink_ports::tcp::{CloseReason, StreamEvent};
 use farlink_record::ChannelId;
 use farlink_units::{Duration, Instant};
@@ -32,6 +32,8 @@ pub struct SimulatedConfig {
     pub links: Vec<Link>,
     /// The first and the longest pause before a connection is tried again.
     pub pauses: (Duration, Duration),
+    /// Whether TLS ends with its closure alert.
+    pub closure_alert: bool,
     /// The endpoint that the tester has with each door.
     pub tester: Vec<(Door, Eid)>,
     /// The source of what the node is told to send.
@@ -44,6 +46,21 @@ pub struct SimulatedConfig {
     pub longest_datagram: Option<usize>,
     /// In which way the node misbehaves.
     pub mutation: Option<Box<dyn Mutation>>,
+}
+
+impl SimulatedConfig {
+    /// How sessions are secured, at listeners and over links.
+    pub(crate) fn secured(&mut self) -> impl Iterator<Item = &mut Secured> {
+        let listeners = self.listeners.iter_mut().filter_map(|listener| match listener {
+            Listener::Tcpcl { tls, .. } => tls.as_mut(),
+            _ => None,
+        });
+        let links = self.links.iter_mut().filter_map(|link| match &mut link.layer {
+            LinkLayer::Tcpcl { tls, .. } => tls.as_mut(),
+            _ => None,
+        });
+        listeners.chain(links)
+    }
 }
 
 /// The built-in node under a virtual clock. Nothing is lost on the way and nothing waits: each frame takes one light time.
@@ -99,7 +116,7 @@ impl Simulated {
     /// Starts the node.
     pub fn new(mut config: SimulatedConfig) -> Self {
         let (listeners, links) = (std::mem::take(&mut config.listeners), std::mem::take(&mut config.links));
-        let streams = SimulatedStreams::new(config.light_time);
+        let streams = SimulatedStreams::new(config.light_time, config.closure_alert);
         let mut layers = match StreamLayers::new(streams, listeners, links, true) {
             Ok(layers) => layers,
             Err(error) => unreachable!("simulated streams listen to anything: {error}"),

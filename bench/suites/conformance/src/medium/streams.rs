@@ -98,6 +98,7 @@ pub struct SimulatedStreams {
     /// As the owner tells it.
     pub(super) now: Instant,
     light_time: Duration,
+    closure_alert: bool,
     listeners: Vec<TcpAddress>,
     /// The doors at which the tester takes connections.
     taking: BTreeSet<Door>,
@@ -113,10 +114,11 @@ pub struct SimulatedStreams {
 }
 
 impl SimulatedStreams {
-    pub(super) fn new(light_time: Duration) -> Self {
+    pub(super) fn new(light_time: Duration, closure_alert: bool) -> Self {
         SimulatedStreams {
             now: Instant::ZERO,
             light_time,
+            closure_alert,
             listeners: Vec::new(),
             taking: BTreeSet::new(),
             lines: BTreeMap::new(),
@@ -258,7 +260,7 @@ impl SimulatedStreams {
             (Flow::Octets(octets), None) => line.push(octets.clone()),
             (Flow::Finished, tls) => {
                 let mut out = BytesMut::new();
-                if let Some(tls) = tls {
+                if let Some(tls) = tls.as_mut().filter(|_| self.closure_alert) {
                     tls.close(&mut out);
                 }
                 line.push(out.freeze());

@@ -166,6 +166,10 @@ pub enum Switch {
     NoPauses,
     /// The pauses before connections are tried again do not grow.
     EqualPauses,
+    /// TLS ends without its closure alert.
+    NoClosureAlert,
+    /// Host names of certificates are neither asked for nor sent.
+    IgnoresNames,
     /// The bundle agent answers requests for status reports in every configuration.
     ReportsByDefault,
     /// Bundles in datagrams are not fragmented, however long they are.
@@ -187,6 +191,8 @@ impl Switch {
             Switch::WholeDatagrams => config.longest_datagram = None,
             Switch::NoPauses => config.pauses = (Duration::from_millis(1), Duration::from_millis(1)),
             Switch::EqualPauses => config.pauses = (Duration::from_secs(1), Duration::from_secs(1)),
+            Switch::NoClosureAlert => config.closure_alert = false,
+            Switch::IgnoresNames => config.secured().for_each(|secured| secured.name = None),
             Switch::IgnoresSchedule | Switch::SendsInGaps | Switch::TimersRunInGaps => {
                 let always = Schedule::new(vec![Window::always(0, config.light_time)]);
                 for neighbour in &mut config.node.neighbours {

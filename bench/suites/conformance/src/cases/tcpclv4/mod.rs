@@ -8,7 +8,9 @@ pub(crate) mod message;
 mod messages;
 mod peer;
 mod receiving;
+mod secure;
 mod sending;
+mod tls;
 
 pub(crate) use peer::bundle_with;
 
@@ -17,8 +19,16 @@ use crate::outcome::Finding;
 use crate::tester::Tester;
 
 /// The cases of this suite.
-pub const CASES: &[&[Case]] =
-    &[contact::CASES, init::CASES, keepalive::CASES, messages::CASES, sending::CASES, receiving::CASES, ending::CASES];
+pub const CASES: &[&[Case]] = &[
+    contact::CASES,
+    init::CASES,
+    keepalive::CASES,
+    messages::CASES,
+    sending::CASES,
+    receiving::CASES,
+    ending::CASES,
+    tls::CASES,
+];
 
 /// Whether the node still takes a session and a bundle (the catalogue's LIVE).
 ///

@@ -9,6 +9,7 @@ use rand::RngExt as _;
 use super::message::{
     END, Init, MAGIC, Message, REPLY, START, contact_header, refuse, segment, sess_term, term, xfer_ack, xfer_refuse,
 };
+use super::secure::Secure;
 use crate::medium::{Door, Happening, Order, Stream};
 use crate::outcome::Finding;
 use crate::profile::Originate;
@@ -68,6 +69,7 @@ pub(super) struct Peer {
     /// Transfers of the node that the tester has refused.
     refused: Vec<u64>,
     inbox: Vec<u8>,
+    tls: Option<Box<Secure>>,
     last_sent: Instant,
     next_id: u64,
 }
@@ -196,6 +198,7 @@ impl Peer {
             arriving: None,
             refused: Vec::new(),
             inbox: Vec::new(),
+            tls: None,
             last_sent: t.now(),
             next_id: 0,
         })
@@ -250,7 +253,82 @@ impl Peer {
 
     pub(super) fn write(&mut self, t: &mut Tester<'_>, octets: &[u8]) -> Result<(), Finding> {
         self.last_sent = t.now();
-        t.write(self.stream, octets)
+        match &mut self.tls {
+            None => t.write(self.stream, octets),
+            Some(tls) => {
+                let sealed = tls.write(octets);
+                t.write(self.stream, &sealed)
+            }
+        }
+    }
+
+    /// Begins TLS. What has come after the contact header belongs to it.
+    pub(super) fn begin_tls(&mut self, t: &mut Tester<'_>, tls: Secure) -> Result<(), Finding> {
+        self.tls = Some(Box::new(tls));
+        let early = std::mem::take(&mut self.inbox);
+        self.arrived(t, &early)
+    }
+
+    /// Whether the handshake is done in time. It is not where it fails or the node closes.
+    pub(super) fn handshake(&mut self, t: &mut Tester<'_>) -> Result<bool, Finding> {
+        let until = t.now() + t.profile().answer_time() + t.profile().answer_time();
+        while self.tls.as_ref().is_some_and(|tls| tls.is_handshaking() && tls.error.is_none()) {
+            if !self.pull(t, until)? {
+                break;
+            }
+        }
+        Ok(self.tls.as_ref().is_some_and(|tls| !tls.is_handshaking() && tls.error.is_none()))
+    }
+
+    /// Sends the closure alert of TLS.
+    pub(super) fn end_tls(&mut self, t: &mut Tester<'_>) -> Result<(), Finding> {
+        let alert = self.tls.as_mut().map(|tls| tls.close()).unwrap_or_default();
+        t.write(self.stream, &alert)
+    }
+
+    /// Why TLS failed.
+    pub(super) fn tls_error(&self) -> Option<&rustls::Error> {
+        self.tls.as_ref()?.error.as_ref()
+    }
+
+    /// What became of TLS, for people.
+    pub(super) fn tls_told(&self) -> String {
+        match (self.tls_error(), self.closed) {
+            (Some(error), _) => error.to_string(),
+            (None, Some(_)) => "the node closed the connection".to_owned(),
+            (None, None) => "it was not done in time".to_owned(),
+        }
+    }
+
+    /// Whether the node has sent the closure alert of TLS.
+    pub(super) fn tls_ended(&self) -> bool {
+        self.tls.as_ref().is_some_and(|tls| tls.ended)
+    }
+
+    /// The certificates that the node has shown.
+    pub(super) fn certificates(&self) -> Vec<Vec<u8>> {
+        self.tls.as_ref().map(|tls| tls.certificates()).unwrap_or_default()
+    }
+
+    /// Whether the node, as server, has asked for a certificate.
+    pub(super) fn was_asked(&self) -> bool {
+        self.tls.as_ref().is_some_and(|tls| tls.was_asked())
+    }
+
+    /// The name that the node, as client, has sent.
+    pub(super) fn server_name(&self) -> Option<String> {
+        self.tls.as_ref()?.server_name()
+    }
+
+    fn arrived(&mut self, t: &mut Tester<'_>, octets: &[u8]) -> Result<(), Finding> {
+        let Some(tls) = &mut self.tls else {
+            self.inbox.extend_from_slice(octets);
+            return Ok(());
+        };
+        let data = tls.read(octets);
+        let answer = tls.take_output();
+        self.inbox.extend_from_slice(&data);
+        if answer.is_empty() { Ok(()) } else { t.write(self.stream, &answer) }
     }
 
     /// The node's contact header, whatever it says, if it comes in time.
@@ -299,7 +377,7 @@ impl Peer {
                 _ => None,
             })?;
             match came {
-                Some((_, Ok(octets))) => self.inbox.extend_from_slice(&octets),
+                Some((_, Ok(octets))) => self.arrived(t, &octets)?,
                 Some((at, Err(how))) => self.closed = Some((at, how)),
                 None if due.is_some() => {
                     self.write(t, &Message::Keepalive.octets())?;
@@ -588,7 +666,10 @@ pub(super) fn accept(t: &mut Tester<'_>) -> Result<Stream, Finding> {
 /// That the node still takes a session and a bundle.
 pub(super) fn live(t: &mut Tester<'_>) -> Result<(), Finding> {
     let role = usual_role(t)?;
-    let mut peer = Peer::session(t, role)?;
+    let mut peer = match &t.tcpcl()?.tls {
+        Some(tls) if tls.require => super::tls::session(t, role)?,
+        _ => Peer::session(t, role)?,
+    };
     peer.deliver(t)?;
     peer.terminate(t)
 }
