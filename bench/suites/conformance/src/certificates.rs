@@ -72,7 +72,9 @@ fn der(tag: u8, content: &[u8]) -> Vec<u8> {
 }
 
 /// The first element: its tag, its content, all of it, and the rest.
-fn element(octets: &[u8]) -> Option<(u8, &[u8], &[u8], &[u8])> {
+type Element<'a> = (u8, &'a [u8], &'a [u8], &'a [u8]);
+
+fn element(octets: &[u8]) -> Option<Element<'_>> {
     let (&tag, rest) = octets.split_first()?;
     let (&first, rest) = rest.split_first()?;
     let (length, rest) = match first {

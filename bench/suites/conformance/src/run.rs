@@ -51,7 +51,9 @@ pub struct Health(BTreeMap<Suite, Option<Finding>>);
 impl Health {
     /// Looks at a node before the first case of a suite.
     fn look(&mut self, suite: Suite, tester: &mut Tester<'_>) {
-        self.0.entry(suite).or_insert_with(|| crate::cases::alive(suite, tester).err().filter(|why| why.kind != Kind::Ended));
+        self.0
+            .entry(suite)
+            .or_insert_with(|| crate::cases::alive(suite, tester).err().filter(|why| why.kind != Kind::Ended));
     }
 
     /// Why the node is not asked after the cases of a suite.
@@ -230,7 +232,9 @@ fn once(case: Case, target: &mut dyn Target, options: Options, repetition: u32, 
     let mut hangs = None;
     if let Some(why) = health.unfit(case.suite) {
         let Finding { expected, actual, .. } = why;
-        tester.note(format!("the node was not asked whether it is alive: before any case it did not give {expected}: {actual}"));
+        tester.note(format!(
+            "the node was not asked whether it is alive: before any case it did not give {expected}: {actual}"
+        ));
     } else if !panicked && tester.ended().is_none() {
         tester.forget();
         let alive = catch_unwind(AssertUnwindSafe(|| crate::cases::alive(case.suite, &mut tester)));

@@ -9,6 +9,7 @@
 //!   longest such chain.
 
 use std::collections::{BTreeMap, HashMap};
+use std::collections::btree_map::Entry;
 use std::ops::Range;
 
 use farlink_engine::ranges::RangeSet;
@@ -65,11 +66,9 @@ impl Floor {
             return;
         }
         self.needed_bits += sent.bits;
-        let key = (sent.session, sent.range.start);
-        if self.chains.contains_key(&key) {
-            self.sent_again(sent);
-        } else {
-            self.chains.insert(key, (sent.at, 0));
+        match self.chains.entry((sent.session, sent.range.start)) {
+            Entry::Occupied(_) => self.sent_again(sent),
+            Entry::Vacant(chain) => drop(chain.insert((sent.at, 0))),
         }
     }
 

@@ -152,22 +152,22 @@ impl Unit {
     }
 
     fn is(&self, kind: Kind) -> bool {
-        match (self, kind) {
+        matches!(
+            (self, kind),
             (Unit::Header { .. }, Kind::ContactHeader)
-            | (Unit::Message(_), Kind::Message)
-            | (Unit::Message(Message::Init(_)), Kind::Init)
-            | (Unit::Message(Message::Segment { .. }), Kind::Segment)
-            | (Unit::Message(Message::Ack { .. }), Kind::Ack)
-            | (Unit::Message(Message::Refuse { .. }), Kind::Refuse)
-            | (Unit::Message(Message::Keepalive), Kind::Keepalive)
-            | (Unit::Message(Message::Term { .. }), Kind::Term)
-            | (Unit::Message(Message::Reject { .. }), Kind::Reject)
-            | (Unit::Other(Flow::Opened), Kind::Opened)
-            | (Unit::Other(Flow::Octets(_)), Kind::Piece)
-            | (Unit::Absurd(_), Kind::Absurd)
-            | (Unit::Other(Flow::Finished | Flow::Reset), Kind::End) => true,
-            _ => false,
-        }
+                | (Unit::Message(_), Kind::Message)
+                | (Unit::Message(Message::Init(_)), Kind::Init)
+                | (Unit::Message(Message::Segment { .. }), Kind::Segment)
+                | (Unit::Message(Message::Ack { .. }), Kind::Ack)
+                | (Unit::Message(Message::Refuse { .. }), Kind::Refuse)
+                | (Unit::Message(Message::Keepalive), Kind::Keepalive)
+                | (Unit::Message(Message::Term { .. }), Kind::Term)
+                | (Unit::Message(Message::Reject { .. }), Kind::Reject)
+                | (Unit::Other(Flow::Opened), Kind::Opened)
+                | (Unit::Other(Flow::Octets(_)), Kind::Piece)
+                | (Unit::Absurd(_), Kind::Absurd)
+                | (Unit::Other(Flow::Finished | Flow::Reset), Kind::End)
+        )
     }
 
     fn field(&self, field: Field) -> Option<u64> {

@@ -53,7 +53,9 @@ impl Gap {
             .map(|two| Gap { closes: Instant::ZERO + two[0].end, opens: Instant::ZERO + two[1].start });
         let earliest = us.now() + before;
         gaps.into_iter().find(|gap| gap.closes > earliest && gap.opens - gap.closes > longer_than).ok_or_else(|| {
-            Finding::unsupported(format!("the node has no further gap between contacts that is longer than {longer_than}"))
+            Finding::unsupported(format!(
+                "the node has no further gap between contacts that is longer than {longer_than}"
+            ))
         })
     }
 
@@ -174,7 +176,10 @@ fn checkpoint_timer_is_suspended(us: &mut Peer<'_, '_>) -> Verdict {
         false => Ok(()),
         true => Err(Finding::deviation(
             "the timer goes on from where the contact had closed",
-            format!("the checkpoint left {} after the contact opened, when no answer could have come yet", repeated.at - one_way(us) - gap.opens),
+            format!(
+                "the checkpoint left {} after the contact opened, when no answer could have come yet",
+                repeated.at - one_way(us) - gap.opens
+            ),
         )),
     }
 }

@@ -20,8 +20,10 @@ pub(super) struct Layer {
     /// What stands before a bundle of this length.
     pub head: fn(u64) -> Vec<u8>,
     /// The octets of the head and of the bundle that begin here; `None` if the head is not all there.
-    pub read: fn(&[u8]) -> Result<Option<(usize, u64)>, String>,
+    pub read: ReadHead,
 }
+
+type ReadHead = fn(&[u8]) -> Result<Option<(usize, u64)>, String>;
 
 /// A bundle for the node's own endpoint, and its payload. No two are the same.
 pub(super) fn bundle(t: &mut Tester<'_>, length: usize) -> Result<(Vec<u8>, Vec<u8>), Finding> {

@@ -766,7 +766,9 @@ impl<'t, 'a> Peer<'t, 'a> {
                     // The way back is the bundle agent's, and no matter of LTP.
                     Originate::Relayed => Finding::inconclusive(
                         what,
-                        format!("{actual}: it took the bundle whose way leads back, and did not send it; look at its routes"),
+                        format!(
+                            "{actual}: it took the bundle whose way leads back, and did not send it; look at its routes"
+                        ),
                     ),
                     _ => Finding::silence(what, actual),
                 });
@@ -909,7 +911,12 @@ impl<'t, 'a> Peer<'t, 'a> {
     }
 
     /// Waits for a data segment of a session of the node that came after the first `known` ones.
-    pub(in crate::cases) fn next_data(&mut self, id: Id, known: usize, until: Instant) -> Result<Option<Heard>, Finding> {
+    pub(in crate::cases) fn next_data(
+        &mut self,
+        id: Id,
+        known: usize,
+        until: Instant,
+    ) -> Result<Option<Heard>, Finding> {
         while self.data_of(id).len() <= known {
             if !self.receive(until)? {
                 return Ok(None);

@@ -74,7 +74,7 @@ fn zero_means_none(t: &mut Tester<'_>) -> Result<(), Finding> {
         let idle = Duration::from_secs((3 * i64::from(own)).clamp(1, 120));
         let until = t.now() + idle;
         peer.read_until(t, until)?;
-        if peer.told(|m| (*m == Message::Keepalive).then_some(())).first().is_some() {
+        if !peer.told(|m| (*m == Message::Keepalive).then_some(())).is_empty() {
             return Err(Finding::deviation("no KEEPALIVE, since the interval is 0", "KEEPALIVE"));
         }
         let idles = peer.told(|m| matches!(m, Message::Term { reason: term::IDLE_TIMEOUT, .. }).then_some(()));
@@ -124,11 +124,11 @@ fn keepalive_is_a_lone_octet(t: &mut Tester<'_>) -> Result<(), Finding> {
     })
 }
 
+/// When a SESS_TERM came, its flags and its reason.
+type Term = (Instant, u8, u8);
+
 /// A session with an interval of 2 s in which the tester falls silent: when that was, when SESS_TERM came, and its reason.
-fn falls_silent(
-    t: &mut Tester<'_>,
-    role: Role,
-) -> Result<(Peer, Duration, Instant, Option<(Instant, u8, u8)>), Finding> {
+fn falls_silent(t: &mut Tester<'_>, role: Role) -> Result<(Peer, Duration, Instant, Option<Term>), Finding> {
     let mut peer = session(t, role, 2)?;
     let interval = Duration::from_secs(i64::from(negotiated(&peer, 2)));
     if interval == Duration::ZERO {

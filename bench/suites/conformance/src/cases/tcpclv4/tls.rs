@@ -312,7 +312,7 @@ fn failed_handshake_ends_it(t: &mut Tester<'_>) -> Result<(), Finding> {
         let mut within = t.profile().answer_time() + t.tcpcl()?.close_timeout;
         match octets.is_empty() {
             // The time for the handshake is taken for that of SESS_INIT.
-            true => within = within + t.tcpcl()?.init_timeout,
+            true => within += t.tcpcl()?.init_timeout,
             false => peer.write(t, &octets)?,
         }
         let until = t.now() + within;
