@@ -54,3 +54,14 @@ fn framing() {
 fn contacts() {
     all_are_caught(Suite::Contacts);
 }
+
+#[test]
+fn the_table_of_cases_and_mutants_is_the_present_one() {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../MUTANTS.md");
+    let table = mutants::table(&farlink_conformance::cases::all());
+    if std::env::var_os("FARLINK_WRITE").is_some() {
+        std::fs::write(&path, &table).unwrap();
+    }
+    let written = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(written == table, "bench/suites/MUTANTS.md is an old one: run this test with FARLINK_WRITE=1");
+}

@@ -8,8 +8,8 @@
 //! - **Rounds.** Octets that were lost and sent again a round trip later or more have taken as many round trips: `T ≥ d + K·2d` for the
 //!   longest such chain.
 
-use std::collections::{BTreeMap, HashMap};
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 
 use farlink_engine::ranges::RangeSet;

@@ -17,6 +17,7 @@ use farlink_engine::schedule::{Schedule, Window};
 use farlink_units::{Duration, Instant};
 use serde::Deserialize;
 
+use crate::case::{Case, Suite};
 use crate::medium::{Door, SimulatedConfig, Stream};
 
 /// A datagram, or octets of a stream, on its way in or out of a mutant.
@@ -300,4 +301,37 @@ static MUTANTS: LazyLock<Vec<(&'static str, Vec<Mutant>)>> = LazyLock::new(|| {
 /// Every mutant, with the name of the suite that it is for.
 pub fn all() -> impl Iterator<Item = (&'static str, &'static Mutant)> {
     MUTANTS.iter().flat_map(|(suite, mutants)| mutants.iter().map(|mutant| (*suite, mutant)))
+}
+
+/// Which case catches which mutants, as a Markdown table. The tests prove each entry by running it.
+pub fn table(cases: &[Case]) -> String {
+    let mut text = String::from(
+        "# Cases and the mutants that they catch\n\n\
+         Made from `fixtures/catalogue/mutants-*.yaml` by `FARLINK_WRITE=1 cargo nextest run -p farlink-conformance --test mutants`; the test\n\
+         `mutants` runs every entry. Cases marked with `–` judge what counts for nothing, and need no mutant.\n",
+    );
+    for suite in Suite::ALL {
+        let of_suite: Vec<&Mutant> =
+            all().filter(|(name, _)| *name == suite.as_str()).map(|(_, mutant)| mutant).collect();
+        let cases: Vec<&Case> = cases.iter().filter(|case| case.suite == suite).collect();
+        text.push_str(&format!(
+            "\n## {suite}: {} cases, {} mutants\n\n| case | catches |\n|---|---|\n",
+            cases.len(),
+            of_suite.len()
+        ));
+        for case in cases {
+            let caught: Vec<&str> = of_suite
+                .iter()
+                .filter(|mutant| mutant.caught_by.iter().any(|id| id == case.id))
+                .map(|mutant| mutant.id.as_str())
+                .collect();
+            let caught = if caught.is_empty() { "–".to_owned() } else { caught.join(", ") };
+            text.push_str(&format!("| {} | {caught} |\n", case.id));
+        }
+        text.push_str("\n| mutant | what it does wrong |\n|---|---|\n");
+        for mutant in of_suite {
+            text.push_str(&format!("| {} | {} |\n", mutant.id, mutant.what.trim()));
+        }
+    }
+    text
 }

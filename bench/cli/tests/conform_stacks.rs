@@ -1,0 +1,56 @@
+//! Other stacks, judged for real: hardy and dtn7 over TCPCLv4 come out as they are known to, and our own node as a process conforms.
+#![allow(missing_docs)]
+
+mod common;
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+use common::*;
+use farlink_conformance::Outcome;
+use farlink_conformance::results::Results;
+
+/// Where cargo puts examples: among them the node of hardy.
+fn examples() -> PathBuf {
+    Path::new(FARLINK).parent().expect("a program is in a folder").join("examples")
+}
+
+/// Judges a node; gives the exit code, what was printed, and the results.
+fn judge(node: &str, words: &[&str], more: &[&str]) -> (i32, String, Results) {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out");
+    let path =
+        env::join_paths(std::iter::once(examples()).chain(env::split_paths(&env::var_os("PATH").unwrap_or_default())));
+    let mut command = farlink();
+    command.arg("conform").args(words).args(["--jobs", "8"]).args(more).env("PATH", path.unwrap());
+    let run = finish(command.arg("--node").arg(fixture(&format!("nodes/{node}.yaml"))).arg("--out").arg(&out));
+    let text = std::fs::read_to_string(out.join("results.json")).unwrap_or_else(|error| panic!("{error}: {}", run.2));
+    (run.0, format!("{}{}", run.1, run.2), serde_json::from_str(&text).unwrap())
+}
+
+fn comes_out_as_known(node: &str, words: &[&str]) {
+    let known = fixture(&format!("expected/{node}.yaml"));
+    let (code, text, results) = judge(node, words, &["--expected", known.to_str().unwrap()]);
+    assert!(results.nodes[0].skipped.is_none(), "{node} is not installed; bench/check installs it: {text}");
+    assert_eq!(code, 0, "{node} comes out otherwise:\n{text}");
+}
+
+#[test]
+fn hardy() {
+    comes_out_as_known("hardy", &["bpv7", "tcpclv4"]);
+}
+
+#[test]
+fn dtn7() {
+    comes_out_as_known("dtn7", &["bpv7", "tcpclv4"]);
+}
+
+/// The same node as in the simulation, started as a process with timers of one second.
+#[test]
+fn our_own_node_as_a_process_conforms() {
+    let (code, text, results) = judge("farlink", &["ltp", "framing"], &[]);
+    assert_eq!(code, 0, "{text}");
+    let cases = &results.nodes[0].cases;
+    let passed = cases.iter().filter(|case| case.outcome == Outcome::Pass).count();
+    assert!(passed > 130, "{passed} of {} pass:\n{text}", cases.len());
+}
