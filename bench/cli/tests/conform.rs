@@ -6,6 +6,7 @@ mod common;
 use std::fs;
 use std::path::Path;
 
+use common::browser::chromium;
 use common::tap::tshark;
 use common::*;
 use farlink_conformance::Outcome;
@@ -39,6 +40,32 @@ fn the_built_in_node_conforms_and_every_exchange_is_kept() {
     let junit = quick_junit::Report::deserialize_from_str(&fs::read_to_string(out.join("junit.xml")).unwrap()).unwrap();
     let tests: usize = junit.test_suites.iter().map(|suite| suite.test_cases.len()).sum();
     assert_eq!(tests, node.cases.len());
+}
+
+#[test]
+fn the_page_shows_in_a_browser_what_the_results_say() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out");
+    let run = finish(farlink().args(["conform", "ltp", "TCPCL-5.2.4", "--out"]).arg(&out));
+    assert_eq!(run.0, 0, "{}", run.1);
+    let page = out.join("report.html");
+    let (dom, log) = chromium(&folder.path().join("profile"), &["--dump-dom"], &page);
+    assert!(!log.contains("CONSOLE"), "{log}");
+    let node = judged(&out).nodes.remove(0);
+    assert!(node.cases.len() > 140);
+    for case in &node.cases {
+        let row =
+            dom.split_once(&format!("<tr data-row=\"{}\">", case.id)).unwrap_or_else(|| panic!("no row {}", case.id)).1;
+        let row = row.split_once("</tr>").unwrap().0;
+        assert!(row.contains(&format!(">{}</span>", case.outcome.as_str())), "{}: {row}", case.id);
+        assert!(row.contains(case.capture.as_ref().unwrap().as_str()), "{}: {row}", case.id);
+    }
+    // A deviation is shown with its exchange.
+    let inform = node.cases.iter().find(|case| case.outcome == Outcome::Inform).expect("TCPCL-5.2.4-07 informs");
+    assert!(dom.contains(&format!("<h3>{}:", inform.id)) && dom.contains("tester ──▶ node"));
+    for heading in ["Nodes and suites", "What did not pass", "Every requirement", "Provenance"] {
+        assert!(dom.contains(&format!("<h2>{heading}</h2>")), "{heading}");
+    }
 }
 
 #[test]

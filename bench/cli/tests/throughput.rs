@@ -7,8 +7,8 @@ mod common;
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
+use common::browser::chromium;
 use common::{farlink, finish};
 use serde_json::Value;
 
@@ -31,30 +31,6 @@ fn write(folder: &Path, text: &str) -> String {
 
 fn throughput(arguments: &[&str]) -> (i32, String, String) {
     finish(farlink().arg("throughput").args(arguments))
-}
-
-/// Chromium without a window, with a profile of its own. Gives what it printed, and what it logged.
-fn chromium(profile: &Path, arguments: &[&str], page: &Path) -> (String, String) {
-    let program = ["chromium", "chromium-browser", "google-chrome"]
-        .into_iter()
-        .find(|program| Command::new(program).arg("--version").output().is_ok_and(|output| output.status.success()))
-        .expect("Chromium is installed (Debian: chromium)");
-    let mut command = Command::new(program);
-    command
-        .args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"])
-        .args([
-            "--disable-background-networking",
-            "--disable-component-update",
-            "--disable-sync",
-            "--disable-dev-shm-usage",
-        ])
-        .args(["--enable-logging=stderr", "--virtual-time-budget=2000"])
-        .arg(format!("--user-data-dir={}", profile.display()))
-        .args(arguments)
-        .arg(format!("file://{}", page.display()));
-    let (code, stdout, stderr) = finish(&mut command);
-    assert_eq!(code, 0, "{stderr}");
-    (stdout, stderr)
 }
 
 /// The number behind the cell of a row and a column, as the browser has it.

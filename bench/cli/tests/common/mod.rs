@@ -1,6 +1,7 @@
 //! What the tests of the command share.
 #![allow(dead_code, missing_docs)]
 
+pub mod browser;
 pub mod disk;
 pub mod nodes;
 pub mod place;

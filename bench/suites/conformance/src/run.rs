@@ -50,10 +50,20 @@ pub struct Health(BTreeMap<Suite, Option<Finding>>);
 
 impl Health {
     /// Looks at a node before the first case of a suite.
-    fn look(&mut self, suite: Suite, tester: &mut Tester<'_>) {
-        self.0
-            .entry(suite)
-            .or_insert_with(|| crate::cases::alive(suite, tester).err().filter(|why| why.kind != Kind::Ended));
+    ///
+    /// # Errors
+    /// The node has ended meanwhile.
+    fn look(&mut self, suite: Suite, tester: &mut Tester<'_>) -> Result<(), Finding> {
+        if self.0.contains_key(&suite) {
+            return Ok(());
+        }
+        match crate::cases::alive(suite, tester) {
+            Err(ended) if ended.kind == Kind::Ended => Err(ended),
+            outcome => {
+                self.0.insert(suite, outcome.err());
+                Ok(())
+            }
+        }
     }
 
     /// Why the node is not asked after the cases of a suite.
@@ -217,8 +227,9 @@ fn once(case: Case, target: &mut dyn Target, options: Options, repetition: u32, 
     let Some(medium) = target.medium() else {
         return not_tried(case, repetition, Outcome::BenchError, "the node was started and is not there");
     };
-    if !fresh {
-        health.look(case.suite, &mut Tester::new(medium, &profile, seed));
+    if !fresh && let Err(ended) = health.look(case.suite, &mut Tester::new(medium, &profile, seed)) {
+        let why = format!("before the case began: {}", ended.actual);
+        return CaseRun { expected: ended.expected, ..not_tried(case, repetition, Outcome::Crash, &why) };
     }
     let _ = medium.timing_error();
     let mut tester = Tester::new(medium, &profile, seed);

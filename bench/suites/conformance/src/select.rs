@@ -34,8 +34,11 @@ pub fn select(all: &[Case], words: &[String]) -> Result<Vec<Case>, NothingSelect
 
 fn answers_to(case: &Case, word: &str) -> bool {
     let requirement = case.requirement();
-    case.suite.as_str() == word
-        || is_id_or_beginning(case.id, word)
+    if Suite::ALL.iter().any(|suite| suite.as_str() == word) {
+        // A tag of the same name in another suite is not meant.
+        return case.suite.as_str() == word;
+    }
+    is_id_or_beginning(case.id, word)
         || requirement.section == word
         || requirement.section.split(" §").nth(1).is_some_and(|section| format!("§{section}") == word)
         || Level::ALL.iter().any(|level| level.as_str() == word && requirement.level == *level)
