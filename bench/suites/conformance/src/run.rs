@@ -227,7 +227,8 @@ fn once(case: Case, target: &mut dyn Target, options: Options, repetition: u32, 
     let Some(medium) = target.medium() else {
         return not_tried(case, repetition, Outcome::BenchError, "the node was started and is not there");
     };
-    if !fresh && let Err(ended) = health.look(case.suite, &mut Tester::new(medium, &profile, seed)) {
+    // Other numbers than those of the case: a bundle of the same name would be taken for a duplicate.
+    if !fresh && let Err(ended) = health.look(case.suite, &mut Tester::new(medium, &profile, !seed)) {
         let why = format!("before the case began: {}", ended.actual);
         return CaseRun { expected: ended.expected, ..not_tried(case, repetition, Outcome::Crash, &why) };
     }
