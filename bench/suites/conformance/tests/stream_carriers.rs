@@ -210,6 +210,7 @@ fn profile(door: Door, listens: bool) -> Profile {
         init_timeout: Duration::from_secs(5),
         idle_timeout: None,
         close_timeout: Duration::from_secs(5),
+        pause: Duration::ZERO,
     });
     profile
 }
