@@ -305,6 +305,7 @@ fn usual() -> Profile {
             init_timeout: SESSION_PATIENCE,
             idle_timeout: None,
             close_timeout: CLOSE_PATIENCE,
+            pause: Duration::ZERO,
         }),
         endpoints: endpoints(),
         contacts: Vec::new(),

@@ -149,10 +149,12 @@ impl<'t, 'a> Peer<'t, 'a> {
     /// An endpoint of the tester that no other bundle has for source.
     pub fn new_source(&mut self) -> Eid {
         let number = self.next_sequence();
+        // Service numbers from 2^32 on are none that every node has to take (RFC 9758).
+        let service = (number >> 16 ^ number) & 0xFFFF_FFFF | 0x1_0000;
         match &self.node.tester {
             Eid::Dtn(name) => Eid::Dtn(format!("{name}{number}")),
-            Eid::Ipn { node, .. } => Eid::ipn(*node, number),
-            Eid::None => Eid::ipn(4242, number),
+            Eid::Ipn { node, .. } => Eid::ipn(*node, service),
+            Eid::None => Eid::ipn(4242, service),
         }
     }
 

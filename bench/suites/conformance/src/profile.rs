@@ -161,6 +161,9 @@ pub struct TcpclProfile {
     pub idle_timeout: Option<Duration>,
     /// How long it may take to close after the last message (`T_close`).
     pub close_timeout: Duration,
+    /// How long after the end of a session it may still give it bundles that belong to the next. So long the tester waits
+    /// before it connects.
+    pub pause: Duration,
 }
 
 /// How sessions with the node are secured.

@@ -105,6 +105,9 @@ impl<'a> Tester<'a> {
     /// # Errors
     /// The node refuses it or does not answer in time.
     pub fn connect(&mut self, door: Door) -> Result<Stream, Finding> {
+        if let (Door::Tcpcl, Some(tcpcl)) = (door, &self.profile.tcpcl) {
+            self.rest(tcpcl.pause)?;
+        }
         let stream = self.medium.connect(door).map_err(unable)?;
         self.exchange.push(self.medium.now(), By::Tester, Deed::Opened(stream));
         let until = self.now() + self.profile.answer_time();

@@ -211,6 +211,7 @@ fn profile(door: Door, listens: bool) -> Profile {
         idle_timeout: None,
         close_timeout: Duration::from_secs(5),
         tls: None,
+        pause: Duration::ZERO,
     });
     profile
 }

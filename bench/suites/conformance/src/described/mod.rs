@@ -331,6 +331,8 @@ pub struct TcpclDescription {
     pub idle_timeout: Option<Duration>,
     #[serde(default = "seconds_10")]
     pub close_timeout: Duration,
+    #[serde(default)]
+    pub pause: Duration,
 }
 
 /// A time in which the link is open.
@@ -544,6 +546,7 @@ impl Description {
                 init_timeout: told.init_timeout,
                 idle_timeout: told.idle_timeout,
                 close_timeout: told.close_timeout,
+                pause: told.pause,
             })
         });
         let endpoints = self

@@ -141,7 +141,10 @@ fn twice(tester: &mut Tester<'_>, block_type: u64, data: &[u8]) -> Result<(), Fi
 
 fn age_is_milliseconds(tester: &mut Tester<'_>) -> Result<(), Finding> {
     let mut peer = Peer::new(tester)?;
-    let base = peer.bundle().with(Block::new(block_type::BUNDLE_AGE, 2, 0, &content::age(1000)));
+    // As old by its creation time as by its age: what a node does where the two differ is judged elsewhere.
+    let created = (peer.dtn_time().saturating_sub(1000), peer.next_sequence());
+    let base = peer.bundle().created(created.0, created.1);
+    let base = base.with(Block::new(block_type::BUNDLE_AGE, 2, 0, &content::age(1000)));
     let held = peer.offers("route-control");
     if held {
         peer.set_route(false)?;

@@ -253,8 +253,9 @@ fn bears_bad_node_ids(t: &mut Tester<'_>) -> Result<(), Finding> {
                 Outcome::Established => peer.drop(t),
                 Outcome::Refused(reason) => leave(t, &mut peer, reason)?,
                 Outcome::Dropped => {
+                    // It does the node no harm, but leaves the peer without a reason.
                     let expected = "an established session, or SESS_TERM";
-                    return Err(Finding::deviation(expected, "the connection is dropped without a word"));
+                    return Err(Finding::warning(expected, "the connection is dropped without a word"));
                 }
             }
         }

@@ -627,6 +627,14 @@ impl Peer {
             if sent.data.windows(beginning.len()).any(|window| window == beginning) {
                 return Ok(sent);
             }
+            if !self.acknowledges {
+                // Another bundle, such as one that was refused before: a node that sends one at a time waits for this.
+                let mut length = 0;
+                for (flags, octets) in &sent.segments {
+                    length += *octets as u64;
+                    self.write(t, &xfer_ack(flags & (START | END), sent.id, length))?;
+                }
+            }
         }
     }
 

@@ -208,14 +208,15 @@ fn unknown_ack_flags_are_understood(t: &mut Tester<'_>) -> Result<(), Finding> {
         let sent = peer.triggered(t, 300)?;
         peer.write(t, &xfer_ack(0xF3, sent.id, sent.data.len() as u64))?;
         peer.acknowledges = true;
-        let again = peer.triggered(t, 300)?;
+        let again = peer.triggered(t, 300);
         let until = t.now() + t.profile().answer_time();
         peer.read_until(t, until)?;
-        if peer.transfers.iter().filter(|other| other.data == sent.data).count() > 1 || again.data == sent.data {
-            return Err(Finding::deviation("the transfer counts as done", "it is sent again"));
-        }
         if let Some(told) = peer.told(|m| matches!(m, Message::Reject { .. }).then(|| m.told())).first() {
             return Err(Finding::deviation("the acknowledgment is understood", told.clone()));
+        }
+        let again = again?;
+        if peer.transfers.iter().filter(|other| other.data == sent.data).count() > 1 || again.data == sent.data {
+            return Err(Finding::deviation("the transfer counts as done", "it is sent again"));
         }
         peer.terminate(t)
     })
