@@ -247,6 +247,13 @@ fn once(case: Case, target: &mut dyn Target, options: Options, repetition: u32, 
         tester.note(format!(
             "the node was not asked whether it is alive: before any case it did not give {expected}: {actual}"
         ));
+        if finding.is_err()
+            && !panicked
+            && tester.ended().is_none()
+            && let Some(ended) = ends(&mut tester, profile.answer_time())
+        {
+            finding = Err(ended);
+        }
     } else if !panicked && tester.ended().is_none() {
         tester.forget();
         let alive = catch_unwind(AssertUnwindSafe(|| crate::cases::alive(case.suite, &mut tester)));
@@ -256,7 +263,10 @@ fn once(case: Case, target: &mut dyn Target, options: Options, repetition: u32, 
             Ok(Err(why)) if matches!(why.kind, Kind::Unsupported | Kind::BenchError) => {
                 tester.note(format!("whether the node is still alive was not asked: {}", why.actual));
             }
-            Ok(Err(why)) => hangs = Some(why),
+            Ok(Err(why)) => match ends(&mut tester, profile.answer_time()) {
+                Some(ended) => finding = Err(ended),
+                None => hangs = Some(why),
+            },
             Err(_) => {
                 let kind = Kind::Ended;
                 finding =
@@ -288,6 +298,13 @@ fn once(case: Case, target: &mut dyn Target, options: Options, repetition: u32, 
         outcome = Outcome::Inconclusive;
     }
     CaseRun { case, outcome, expected, actual, notes, exchange, configuration: Some(place), repetition, timing_error }
+}
+
+/// Waits a little for the end of a node that seems to be in trouble. Its connections close before its process is gone, and a node that
+/// has ended would otherwise be taken for one that hangs, or for one that the next cases cannot reach.
+fn ends(tester: &mut Tester<'_>, time: Duration) -> Option<Finding> {
+    let until = tester.now() + time;
+    tester.wait_for(until, |_| None::<()>).err().filter(|why| why.kind == Kind::Ended)
 }
 
 /// Asks the cases that watch about every exchange of a run. A case that was tried and watches takes the worst that is found.

@@ -558,10 +558,12 @@ impl Peer {
         id
     }
 
-    /// That the last segment of a transfer is acknowledged, or the bundle is known already.
+    /// That the last segment of a transfer is acknowledged, or the bundle is known already. Which flags an acknowledgment of all
+    /// octets bears is for the cases on section 5.2.3.
     pub(super) fn expect_taken(&mut self, t: &mut Tester<'_>, id: u64, length: usize) -> Result<(), Finding> {
         let expected = format!("XFER_ACK of all {length} octets of transfer {id}");
         let told = self.expect(t, &expected, |message| match message {
+            Message::Ack { id: of, length: all, .. } if *of == id && *all == length as u64 => Some(Ok(*all)),
             Message::Ack { id: of, length: all, flags } if *of == id && *flags & END != 0 => Some(Ok(*all)),
             Message::Refuse { id: of, reason: refuse::COMPLETED } if *of == id => Some(Ok(length as u64)),
             Message::Refuse { id: of, .. } if *of == id => Some(Err(message.told())),
