@@ -17,6 +17,11 @@ use crate::run::Target;
 /// DTN time begins at 2000-01-01T00:00:00Z (RFC 9171 section 4.2.6).
 const DTN_EPOCH_UNIX_MS: u128 = 946_684_800_000;
 
+/// How often a start is tried again whose ports were taken meanwhile.
+const TRIES: u32 = 5;
+
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
 /// A described node.
 pub struct Real {
     description: Description,
@@ -62,6 +67,25 @@ impl Real {
     }
 
     fn launch(&mut self) -> Result<Sockets, String> {
+        // Between being found free and being taken, a port must not be found by a start beside this one.
+        let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut tries = 0;
+        loop {
+            match self.launch_once() {
+                // Or by any other program of the host.
+                Err(why) if tries < TRIES && why.contains("in use") && self.chooses_ports() => tries += 1,
+                outcome => return outcome,
+            }
+        }
+    }
+
+    /// Whether every port of the tester and of the node is one that was free.
+    fn chooses_ports(&self) -> bool {
+        let free = |address: Option<SocketAddr>| address.is_none_or(|address| address.port() == 0);
+        self.description.doors.values().all(|door| free(door.node) && free(door.tester))
+    }
+
+    fn launch_once(&mut self) -> Result<Sockets, String> {
         self.starts += 1;
         let folder = self.folder.join(format!("start-{}", self.starts));
         fs::create_dir_all(&folder).map_err(|error| format!("cannot make {}: {error}", folder.display()))?;
