@@ -271,7 +271,10 @@ fn the_nodes_that_come_with_the_project_are_sound() {
         node
     };
     let (lander, relay) = (load("lander.yaml"), load("relay.yaml"));
-    assert_eq!(std::fs::read_dir(&nodes).unwrap().count(), 2, "each is read here");
+    // The others describe nodes that are judged, and begin with a name; the conformance crate reads them.
+    let files = std::fs::read_dir(&nodes).unwrap().map(|entry| std::fs::read_to_string(entry.unwrap().path()).unwrap());
+    let of_nodes = files.filter(|text| text.lines().any(|line| line.starts_with("node: "))).count();
+    assert_eq!(of_nodes, 2, "each is read here");
     // They are the two ends of one link.
     for (here, there) in [(&lander, &relay), (&relay, &lander)] {
         let Layer::Ltp(ltp) = &here.neighbour(&there.node).unwrap().layer else { panic!("LTP") };

@@ -8,7 +8,12 @@ use farlink_conformance::described::{Description, Real};
 #[test]
 fn every_description_of_the_fixtures_is_sound() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../fixtures/nodes");
-    for name in ["farlink", "hardy", "dtn7", "ion", "hdtn"] {
+    let names = ["farlink", "hardy", "dtn7", "ion", "hdtn"];
+    let files =
+        std::fs::read_dir(&folder).unwrap().map(|entry| std::fs::read_to_string(entry.unwrap().path()).unwrap());
+    let described = files.filter(|text| text.lines().any(|line| line.starts_with("name: "))).count();
+    assert_eq!(described, names.len(), "each is read here");
+    for name in names {
         let description =
             Description::load(&folder.join(format!("{name}.yaml"))).unwrap_or_else(|error| panic!("{error}"));
         assert_eq!(description.name, name);
