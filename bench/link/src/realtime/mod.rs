@@ -104,7 +104,8 @@ impl Default for Options {
 /// Where events go.
 #[derive(Clone, Debug)]
 pub struct Events {
-    /// The receiver of all of them.
+    /// The receiver of all of them. Those of one driver come in the order of time; those of several may be interleaved a little out
+    /// of it.
     pub to: SyncSender<Stamped>,
     /// Whether events of single frames are among them.
     pub frames: bool,
