@@ -60,7 +60,11 @@ fn one_that_does_not_become_ready_is_given_up() {
 #[test]
 fn its_end_by_a_signal_is_told() {
     let folder = tempfile::tempdir().unwrap();
-    let mut node = NodeProcess::start(shell("kill -SEGV $$"), folder.path()).unwrap();
+    // It must not end before it counts as ready.
+    let until_told = "echo up; while [ ! -e go ]; do sleep 0.01; done; kill -SEGV $$";
+    let plan = Plan { ready: Ready::Line("up".into()), ..shell(until_told) };
+    let mut node = NodeProcess::start(plan, folder.path()).unwrap();
+    std::fs::write(folder.path().join("go"), "").unwrap();
     let start = std::time::Instant::now();
     let how = loop {
         if let Some(how) = node.ended() {
