@@ -29,6 +29,9 @@ const HOPS: RangeInclusive<u64> = 1..=30;
 const FRAME_LOSSES: RangeInclusive<f64> = 0.0..=0.5;
 const MESSAGES: RangeInclusive<u64> = 1..=1_000_000;
 /// Half of all bits wrong is noise; far below that nothing arrives.
+/// What Internet hosts use unless told otherwise (RFC 9438).
+const DEFAULT_CONGESTION_CONTROL: &str = "cubic";
+const DEFAULT_TOLERANCE: Duration = Duration::from_millis(5);
 const ERRORS: RangeInclusive<f64> = 0.0..=0.01;
 const MAX_POINTS: usize = 10_000;
 /// Light takes less than a day to the farthest spacecraft; ten are a mistake.
@@ -57,6 +60,38 @@ impl<T: JsonSchema> JsonSchema for OrNone<T> {
     }
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         json_schema!({ "anyOf": [T::json_schema(generator), { "const": "none" }] })
+    }
+}
+
+/// A congestion control, by the name that Linux has for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Algorithm(pub String);
+
+impl FromStr for Algorithm {
+    type Err = Wrong;
+    fn from_str(text: &str) -> Result<Self, Wrong> {
+        // Linux has at most 15 octets for a name (TCP_CA_NAME_MAX).
+        let sound = (1..=15).contains(&text.len())
+            && text.starts_with(|first: char| first.is_ascii_lowercase())
+            && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || b == b'-');
+        sound.then(|| Algorithm(text.to_owned())).ok_or_else(|| {
+            Wrong::new(
+                format!("`{text}` is no name of a congestion control"),
+                "write it as Linux does, as in `cubic` or `bbr`",
+            )
+        })
+    }
+}
+
+impl JsonSchema for Algorithm {
+    fn schema_name() -> Cow<'static, str> {
+        "Algorithm".into()
+    }
+    fn inline_schema() -> bool {
+        true
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "pattern": "^[a-z][a-z0-9_-]{0,14}$" })
     }
 }
 
@@ -320,6 +355,15 @@ fn hops(At { value: entry, position }: &At<HopsEntry>, notes: &mut Notes) -> Opt
     Some(HopsSweep { hops: hops?, frame_loss: frame_loss?, messages: messages?.0 })
 }
 
+/// How late frames may leave the emulator.
+fn tolerance(field: &Option<Text<Duration>>, notes: &mut Notes) -> Option<Duration> {
+    let tolerance = notes.read_or(field, DEFAULT_TOLERANCE);
+    if let (Some(Duration::ZERO), Some(text)) = (tolerance, field) {
+        notes.error(text.position, "nothing is late by 0 s at most", "give a tolerance above 0 s, as in `5 ms`");
+    }
+    tolerance
+}
+
 fn tcp(At { value: entry, position }: &At<TcpEntry>, notes: &mut Notes) -> Option<TcpSweep> {
     let TcpEntry { light_time, ber, rate, .. } = entry;
     let link = link(&LinkFields { light_time, ber, rate, asymmetry: &None }, *position, notes);
@@ -329,7 +373,10 @@ fn tcp(At { value: entry, position }: &At<TcpEntry>, notes: &mut Notes) -> Optio
     {
         notes.error(text.position, format!("a span of {span} is out of range"), "from 1 s to 1 h");
     }
-    Some(TcpSweep { link: link?, span: span? })
+    let default = [DEFAULT_CONGESTION_CONTROL.to_owned()];
+    let congestion_control = axis(&entry.congestion_control, &default, notes, |Algorithm(name)| Ok(name));
+    let tolerance = tolerance(&entry.tolerance, notes);
+    Some(TcpSweep { link: link?, span: span?, congestion_control: congestion_control?, tolerance: tolerance? })
 }
 
 fn processes(At { value: entry, position }: &At<ProcessEntry>, notes: &mut Notes) -> Option<ProcessSweep> {
@@ -351,7 +398,7 @@ fn processes(At { value: entry, position }: &At<ProcessEntry>, notes: &mut Notes
     };
     let sender = command(&entry.sender, "sender: [\"{farlink}\", node, …]");
     let receiver = command(&entry.receiver, "receiver: [\"{farlink}\", node, …]");
-    let tolerance = notes.read_or(&entry.tolerance, Duration::from_millis(5));
+    let tolerance = tolerance(&entry.tolerance, notes);
     let deadline = notes.read_or(&entry.deadline, Duration::from_secs(60));
     Some(ProcessSweep {
         link: link?,

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use crate::located::{At, Text};
 use crate::values::{Count, Number};
 
-use super::check::OrNone;
+use super::check::{Algorithm, OrNone};
 
 /// What a throughput suite measures, and over which values. Every combination of the values is a point.
 ///
@@ -95,6 +95,10 @@ pub(crate) struct TcpEntry {
     /// For how long TCP is offered data, 1 s to 1 h.
     #[schemars(required)]
     pub span: Option<Text<Duration>>,
+    /// Congestion controls by the names that the kernel has for them, as in `[reno, cubic, bbr]`. Default `[cubic]`.
+    pub congestion_control: Option<At<Vec<Text<Algorithm>>>>,
+    /// How late 99 of 100 frames may leave the emulator for a run to count. Default 5 ms.
+    pub tolerance: Option<Text<Duration>>,
 }
 
 /// Two processes, coupled by the real-time emulator over UDP.

@@ -92,6 +92,10 @@ pub struct TcpSweep {
     pub link: Link,
     /// For how long data is offered.
     pub span: Duration,
+    /// Congestion controls, by the names that the kernel has for them.
+    pub congestion_control: Vec<String>,
+    /// How late 99 of 100 frames may leave the emulator for a run to count.
+    pub tolerance: Duration,
 }
 
 /// A sweep over two processes.

@@ -46,6 +46,10 @@ pub struct TcpPoint {
     pub rate: BitRate,
     /// For how long.
     pub span: Duration,
+    /// Which congestion control TCP has, by the kernel's name.
+    pub congestion_control: String,
+    /// How late 99 of 100 frames may leave the emulator.
+    pub tolerance: Duration,
 }
 
 /// Two processes over a channel.
@@ -95,6 +99,7 @@ pub fn quick(sweep: &Sweep) -> Sweep {
         }
         SweepKind::Tcp(tcp) => {
             ends_of_link(&mut tcp.link);
+            ends(&mut tcp.congestion_control);
             tcp.span = quarter(tcp.span).max(Duration::from_secs(1));
         }
         SweepKind::Processes(processes) => {
@@ -302,17 +307,21 @@ fn hops_points(sweep: &HopsSweep) -> Vec<Planned> {
 }
 
 fn tcp_points(sweep: &TcpSweep) -> Vec<Planned> {
-    let (link, span) = (&sweep.link, sweep.span);
+    let (link, span, tolerance) = (&sweep.link, sweep.span, sweep.tolerance);
     let mut points = Vec::new();
     for light_time in &link.light_time {
         for ber in &link.ber {
-            let (light_time, ber) = (*light_time, *ber);
-            let parameters = Parameters::new()
-                .light_time(light_time)
-                .ber(ber)
-                .with("rate", link.rate.bps() as f64, link.rate)
-                .with("span", span.as_secs_f64(), span);
-            points.push(parameters.planned(Task::Tcp(TcpPoint { light_time, ber, rate: link.rate, span })));
+            for congestion_control in &sweep.congestion_control {
+                let (light_time, ber, congestion_control) = (*light_time, *ber, congestion_control.clone());
+                let parameters = Parameters::new()
+                    .light_time(light_time)
+                    .ber(ber)
+                    .with("congestion_control", None, &congestion_control)
+                    .with("rate", link.rate.bps() as f64, link.rate)
+                    .with("span", span.as_secs_f64(), span);
+                let point = TcpPoint { light_time, ber, rate: link.rate, span, congestion_control, tolerance };
+                points.push(parameters.planned(Task::Tcp(point)));
+            }
         }
     }
     points

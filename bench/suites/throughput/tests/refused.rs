@@ -73,4 +73,12 @@ fn a_sweep_measures_one_thing() {
     assert!(told(both).contains("my.yaml:3:6: a sweep measures one thing"), "{}", told(both));
     let none = "sweep: s\nprocesses: { light_time: [1 s], rate: 1 Mbit/s, amount: 1 kB, sender: [], receiver: [x] }";
     assert!(told(none).contains("my.yaml:2:71: the command is empty"), "{}", told(none));
+    let tcp = |more: &str| told(&format!("sweep: s\ntcp: {{ light_time: [1 s], rate: 1 Mbit/s, span: 2 s, {more} }}"));
+    let wrong = tcp("congestion_control: [cubic, 'Reno!']");
+    assert!(
+        wrong.contains("my.yaml:2:82: `Reno!` is no name of a congestion control; write it as Linux does"),
+        "{wrong}"
+    );
+    assert!(tcp("congestion_control: [bbr, bbr]").contains("the value stands twice"));
+    assert!(tcp("tolerance: 0 s").contains("nothing is late by 0 s at most; give a tolerance above 0 s"));
 }
