@@ -1,6 +1,6 @@
 //! A port that does what a test says, and an emulator with all that it has told.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::mpsc::{Receiver, sync_channel};
@@ -14,6 +14,7 @@ use farlink_link::realtime::{Coupling, Emulator, Events, NamedChannel, Options};
 use farlink_link::{Channel, ChannelConfig, Contacts, Damaged};
 use farlink_ports::port::Interest;
 use farlink_ports::{Notice, Port, Received, Sent, Stopped, Timebase};
+use farlink_record::counters::channel_of;
 use farlink_record::instrument::Snapshot;
 use farlink_record::{ChannelId, Event, Stamped};
 use farlink_units::{BitRate, Duration, Instant};
@@ -308,8 +309,19 @@ impl Running {
         self.heard.extend(self.events.try_iter());
         match self.drivers {
             1 => assert!(self.heard.is_sorted_by_key(|stamped| stamped.at), "events are told in the order of time"),
-            // Each driver tells in the order of time; which of two threads comes first is the system's to say.
-            _ => self.heard.sort_by_key(|stamped| stamped.at),
+            // Each driver tells in the order of time; which of two threads is heard first is the system's to say.
+            _ => {
+                let channels: BTreeSet<_> =
+                    self.heard.iter().filter_map(|stamped| channel_of(&stamped.event)).collect();
+                for channel in channels {
+                    let of_it = self.heard.iter().filter(|stamped| channel_of(&stamped.event) == Some(channel));
+                    assert!(
+                        of_it.is_sorted_by_key(|stamped| stamped.at),
+                        "{channel:?}: events are told in the order of time"
+                    );
+                }
+                self.heard.sort_by_key(|stamped| stamped.at);
+            }
         }
         (snapshot, self.heard)
     }

@@ -10,9 +10,11 @@ use farlink_record::recording::{RecordingDigest, RecordingWriter};
 use farlink_record::{Event, Header, Stamped};
 use thiserror::Error;
 
+use super::order::Order;
 use crate::folder::{FolderError, RunFolder};
 
-/// How long events are held back from the files: whoever looks into them sees all up to this long ago.
+/// How long events are held back from the files, so that those of several drivers are in the order of time there: whoever looks into them
+/// sees all up to twice this long ago.
 const HELD_BACK: Duration = Duration::from_millis(200);
 
 /// Why events could not be kept.
@@ -56,19 +58,28 @@ impl Keeper {
         let work = move || {
             let mut last = farlink_units::Instant::ZERO;
             let mut flushed = Instant::now();
+            let mut order = Order::new(farlink_units::Duration::from_nanos(HELD_BACK.as_nanos() as i64));
+            let mut keep = |stamped: Stamped, recording: &mut RecordingWriter<_>| {
+                last = last.max(stamped.at);
+                recording.event(&stamped).map_err(|source| FolderError::new(&recording_path, source))?;
+                capture.event(&stamped).map_err(|source| FolderError::new(&capture_path, source))?;
+                observe(&stamped);
+                Ok::<(), FolderError>(())
+            };
             loop {
                 let next = events.recv_timeout(HELD_BACK);
-                if let Ok(stamped) = &next {
-                    last = last.max(stamped.at);
-                    recording.event(stamped).map_err(|source| FolderError::new(&recording_path, source))?;
-                    capture.event(stamped).map_err(|source| FolderError::new(&capture_path, source))?;
-                    observe(stamped);
+                let told = next.as_ref().err().copied();
+                if let Ok(stamped) = next {
+                    order.take(stamped);
+                }
+                while let Some(stamped) = if told.is_some() { order.any() } else { order.due() } {
+                    keep(stamped, &mut recording)?;
                 }
                 if flushed.elapsed() > HELD_BACK {
                     recording.flush().map_err(|source| FolderError::new(&recording_path, source))?;
                     flushed = Instant::now();
                 }
-                if next == Err(RecvTimeoutError::Disconnected) {
+                if told == Some(RecvTimeoutError::Disconnected) {
                     break;
                 }
             }

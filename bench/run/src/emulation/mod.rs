@@ -2,6 +2,7 @@
 
 mod judge;
 mod keep;
+mod order;
 mod physics;
 
 use std::io;
