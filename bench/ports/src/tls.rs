@@ -7,6 +7,7 @@
 //! - the path from the peer's certificate to a root, its signatures and validity (RFC 5280; section 4.4.4.1), by `webpki`;
 //!   or that the certificate is the pinned one, octet for octet;
 //! - that the certificate has version 3 (section 4.4.2);
+//! - its key usage, if it has one: TLS 1.3 takes digitalSignature (section 4.4.2);
 //! - its extended key usage, if it has one ([`KeyPurpose`]);
 //! - that the peer holds the key.
 //!

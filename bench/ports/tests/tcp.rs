@@ -11,7 +11,7 @@ use farlink_ports::tcp::{
     CloseReason, ConnectError, ConnectionId, ListenError, StreamEvent, StreamPorts, TcpAddress, WRITE_BUFFER,
 };
 use farlink_ports::tls::{KeyPurpose, NetworkMatch, PeerCertificate, TlsRole, TlsSettings, Trust};
-use rcgen::ExtendedKeyUsagePurpose;
+use rcgen::{ExtendedKeyUsagePurpose, KeyUsagePurpose};
 use support::{Authority, Names, PATIENCE, bundle, loopback};
 
 /// Polls until an event satisfies the condition; all events up to it.
@@ -390,6 +390,18 @@ fn a_certificate_that_does_not_hold_fails_the_handshake() {
     assert!(told(authority.leaf(&Names { expired: true, ..Names::default() })).ends_with("it has expired"));
     let for_mail = Names { purposes: vec![ExtendedKeyUsagePurpose::EmailProtection], ..Names::default() };
     assert!(told(authority.leaf(&for_mail)).contains("lacks id-kp-bundleSecurity"));
+    let for_keys = Names { usages: vec![KeyUsagePurpose::KeyEncipherment], ..Names::default() };
+    assert!(told(authority.leaf(&for_keys)).contains("key usage lacks digitalSignature"));
+}
+
+#[test]
+fn a_certificate_for_signatures_among_other_things_holds() {
+    let authority = Authority::new();
+    let usages = vec![KeyUsagePurpose::DigitalSignature, KeyUsagePurpose::KeyAgreement];
+    let settings = authority.leaf(&Names { usages, ..Names::default() }).settings(authority.trust());
+    let [at_client, at_server] = Secured::new().handshake(&settings, &settings);
+    secured(&at_client);
+    secured(&at_server);
 }
 
 #[test]

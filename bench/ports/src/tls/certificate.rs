@@ -2,7 +2,6 @@
 
 use std::net::IpAddr;
 
-use rustls::pki_types::CertificateDer;
 use x509_parser::asn1_rs::{FromDer, Ia5String, Oid, TaggedExplicit, oid};
 use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::GeneralName;
@@ -35,6 +34,13 @@ pub enum NetworkMatch {
     Failure,
 }
 
+/// Whether the key may be used for signatures, as TLS 1.3 uses it: so it is where the certificate says nothing of its usage, and
+/// where it says digitalSignature (RFC 5280 section 4.2.1.3, RFC 8446 section 4.4.2.2). `false` also if that is malformed.
+pub(super) fn allows_signatures(certificate: &[u8]) -> bool {
+    let Ok((_, x509)) = X509Certificate::from_der(certificate) else { return false };
+    x509.key_usage().is_ok_and(|usage| usage.is_none_or(|usage| usage.value.digital_signature()))
+}
+
 /// The IPv4 address behind an IPv6 one that maps it, else the address itself.
 fn canonical(address: IpAddr) -> IpAddr {
     address.to_canonical()
@@ -42,12 +48,12 @@ fn canonical(address: IpAddr) -> IpAddr {
 
 impl PeerCertificate {
     /// Reads a certificate; `None` if it is malformed, or not of version 3.
-    pub(super) fn read(certificate: &CertificateDer<'_>) -> Option<Self> {
+    pub fn read(certificate: &[u8]) -> Option<Self> {
         let (_, x509) = X509Certificate::from_der(certificate).ok()?;
         if x509.version() != X509Version::V3 {
             return None;
         }
-        let mut read = PeerCertificate { der: certificate.to_vec(), ..PeerCertificate::default() };
+        let mut read = PeerCertificate { der: certificate.to_owned(), ..PeerCertificate::default() };
         let names = x509.subject_alternative_name().ok()?.map(|extension| &extension.value.general_names);
         for name in names.into_iter().flatten() {
             match name {

@@ -9,6 +9,7 @@ use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, Error, SignatureScheme};
 use webpki::{EndEntityCert, KeyUsage};
 
+use super::certificate::allows_signatures;
 use super::{KeyPurpose, PeerCertificate, Refusal, TlsSettings, Trust};
 
 /// id-kp-bundleSecurity, 1.3.6.1.5.5.7.3.35, as it stands in a certificate (RFC 9174 appendix B).
@@ -64,6 +65,9 @@ impl PeerVerifier {
             Trust::Pinned(_) => return Err("it is not the one that is pinned".to_owned()),
             Trust::Roots(roots) => roots,
         };
+        if !allows_signatures(certificate) {
+            return Err("its key usage lacks digitalSignature (RFC 9174 section 4.4.2)".to_owned());
+        }
         let verify = |purpose: KeyUsage| {
             let end_entity = EndEntityCert::try_from(certificate)?;
             let algorithms = self.provider.signature_verification_algorithms.all;

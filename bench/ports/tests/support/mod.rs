@@ -10,7 +10,7 @@ use farlink_ports::tcp::{ConnectionId, ListenerId, StreamEvent, StreamPorts, Tcp
 use farlink_ports::tls::{NetworkMatch, TlsRole, TlsSettings, Trust};
 use rcgen::{
     BasicConstraints, CertificateParams, CustomExtension, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
-    Issuer, KeyPair,
+    Issuer, KeyPair, KeyUsagePurpose,
 };
 
 /// Longest that a test waits for something on this machine.
@@ -35,6 +35,7 @@ pub struct Names<'a> {
     pub dns: &'a [&'a str],
     pub addresses: &'a [[u8; 4]],
     pub purposes: Vec<ExtendedKeyUsagePurpose>,
+    pub usages: Vec<KeyUsagePurpose>,
     pub expired: bool,
 }
 
@@ -92,6 +93,7 @@ impl Authority {
             params.custom_extensions.push(subject_alt_name(names));
         }
         params.extended_key_usages.clone_from(&names.purposes);
+        params.key_usages.clone_from(&names.usages);
         if names.expired {
             params.not_before = rcgen::date_time_ymd(2000, 1, 1);
             params.not_after = rcgen::date_time_ymd(2001, 1, 1);

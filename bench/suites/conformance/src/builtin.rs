@@ -1,7 +1,8 @@
 //! The built-in node as a target, under a virtual clock.
 
+mod security;
+
 use std::collections::BTreeSet;
-use std::sync::LazyLock;
 
 use farlink_engine::bp::Registration;
 use farlink_engine::ltp::{Authentication, Cookies, PeerConfig};
@@ -9,17 +10,19 @@ use farlink_engine::routing::StaticRoute;
 use farlink_engine::schedule::{Schedule, Window};
 use farlink_nodes::builtin::{Config, Neighbour};
 use farlink_nodes::standalone::{FIRST_PAUSE, LONGEST_PAUSE, Link, LinkLayer, Listener, Secured};
-use farlink_ports::tls::{TlsSettings, Trust};
 use farlink_record::{ChannelId, NodeId};
 use farlink_units::{Duration, Instant};
 use farlink_wire::bpv7::Eid;
 use farlink_wire::ltp::security::{AuthKey, Ciphersuite};
 
-use crate::certificates::{Authority, Leaf, Names, bundle_security};
+use crate::certificates::{Names, bundle_security};
 use crate::medium::{Door, Medium, Simulated, SimulatedConfig, node_address, tester_address};
 use crate::mutants::Mutant;
 use crate::profile::{BundleProfile, ContactProfile, LtpKey, LtpProfile, Originate, Profile, TcpclProfile, TlsProfile};
 use crate::run::Target;
+
+pub use security::Shown;
+pub(crate) use security::{careless, shows};
 
 /// Node number and engine ID of the node under test.
 pub const NODE: u64 = 2;
@@ -170,20 +173,12 @@ fn profiles() -> Vec<Profile> {
     ]
 }
 
-/// The authority that the node trusts, and the certificate of the node.
-static AUTHORITY: LazyLock<(Authority, Leaf)> = LazyLock::new(|| {
-    let authority = Authority::new("the authority of the tests");
-    let node = Eid::ipn(NODE, 0).to_string();
-    let leaf = authority.issue(&Names { bundle_eids: &[&node], purposes: vec![bundle_security()], ..Names::default() });
-    (authority, leaf)
-});
-
 /// The node with TLS. With a host name certificates must bear that; else, where TLS is required, the node ID.
 fn secured(name: &str, offers: &[&str], require: bool, host: Option<&str>) -> Profile {
     let mut profile = usual();
     profile.name = format!("builtin, {name}");
     profile.offers.extend(offers.iter().map(|offer| (*offer).to_owned()));
-    let authority = &AUTHORITY.0;
+    let authority = security::authority();
     let tester = Eid::ipn(TCPCL_TESTER, 0).to_string();
     let leaf = authority.issue(&Names {
         bundle_eids: &[&tester],
@@ -201,16 +196,6 @@ fn secured(name: &str, offers: &[&str], require: bool, host: Option<&str>) -> Pr
         });
     }
     profile
-}
-
-/// How the node secures its sessions.
-fn security(profile: &Profile) -> Option<Secured> {
-    let tls = profile.tcpcl.as_ref()?.tls.as_ref()?;
-    let (authority, leaf) = &*AUTHORITY;
-    let trust = Trust::roots(authority.certificate.as_bytes(), "the authority").expect("it is a root");
-    let settings = TlsSettings::new(leaf.certificate.as_bytes(), leaf.key.as_bytes(), trust);
-    let settings = settings.expect("certificate and key belong together");
-    Some(Secured { settings, require: tls.require, name: tls.name.clone() })
 }
 
 /// The same node where the tester with the bundles is its neighbour by LTP.
@@ -412,13 +397,14 @@ pub fn simulated(profile: &Profile, seed: u64) -> SimulatedConfig {
         ltp: vec![(Door::Ltp, ChannelId(0), ChannelId(1)), (Door::SecondLtp, ChannelId(2), ChannelId(3))],
         udp: Some(udp),
         listeners: vec![
-            Listener::Tcpcl { address: node_address(Door::Tcpcl), tls: security(profile) },
+            Listener::Tcpcl { address: node_address(Door::Tcpcl), tls: security::of(profile) },
             Listener::Stcp(node_address(Door::Stcp)),
             Listener::Mtcp(node_address(Door::Mtcp)),
         ],
-        links: links(security(profile)),
+        links: links(security::of(profile)),
         pauses: (FIRST_PAUSE, LONGEST_PAUSE),
         closure_alert: true,
+        careless: None,
         tester: profile.endpoints.clone(),
         source: Eid::ipn(NODE, 1),
         passive: Some(Eid::ipn(NODE, 2)),

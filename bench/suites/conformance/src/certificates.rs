@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 
 use rcgen::{
     BasicConstraints, CertificateParams, CustomExtension, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
-    Issuer, KeyPair, SigningKey as _,
+    Issuer, KeyPair, KeyUsagePurpose, SigningKey as _,
 };
 
 /// An authority that issues certificates.
@@ -39,6 +39,15 @@ pub enum Validity {
     Future,
 }
 
+/// A version of certificates before the third (RFC 5280 section 4.1.2.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OldVersion {
+    /// The first.
+    V1,
+    /// The second.
+    V2,
+}
+
 /// What a certificate says.
 #[derive(Clone, Debug, Default)]
 pub struct Names<'a> {
@@ -50,6 +59,12 @@ pub struct Names<'a> {
     pub addresses: &'a [Ipv4Addr],
     /// Extended key usage; none without any.
     pub purposes: Vec<ExtendedKeyUsagePurpose>,
+    /// Key usage; none without any.
+    pub usages: Vec<KeyUsagePurpose>,
+    /// Whether it identifies its key and that of its issuer.
+    pub key_identifiers: bool,
+    /// Where its status can be asked for by OCSP.
+    pub ocsp: Option<&'a str>,
     /// When it is valid.
     pub validity: Validity,
 }
@@ -101,6 +116,13 @@ fn subject_alt_name(names: &Names<'_>) -> CustomExtension {
     CustomExtension::from_oid_content(&[2, 5, 29, 17], der(0x30, &all))
 }
 
+/// The authority information access that names an OCSP responder (RFC 5280 section 4.2.2.1).
+fn ocsp_responder(uri: &str) -> CustomExtension {
+    let id_ad_ocsp = [0x06, 8, 0x2B, 6, 1, 5, 5, 7, 48, 1];
+    let description = [&id_ad_ocsp[..], &der(0x86, uri.as_bytes())].concat();
+    CustomExtension::from_oid_content(&[1, 3, 6, 1, 5, 5, 7, 1, 1], der(0x30, &der(0x30, &description)))
+}
+
 fn params(names: &Names<'_>) -> CertificateParams {
     let mut params = CertificateParams::default();
     // RFC 9174 section 4.4.2 allows an empty subject.
@@ -109,6 +131,13 @@ fn params(names: &Names<'_>) -> CertificateParams {
         params.custom_extensions.push(subject_alt_name(names));
     }
     params.extended_key_usages.clone_from(&names.purposes);
+    params.key_usages.clone_from(&names.usages);
+    params.custom_extensions.extend(names.ocsp.map(ocsp_responder));
+    if names.key_identifiers {
+        params.use_authority_key_identifier_extension = true;
+        // With the basic constraints comes the identifier of the subject's key.
+        params.is_ca = IsCa::ExplicitNoCa;
+    }
     let years = match names.validity {
         Validity::Now => None,
         Validity::Expired => Some((2000, 2001)),
@@ -121,6 +150,16 @@ fn params(names: &Names<'_>) -> CertificateParams {
     params
 }
 
+impl Leaf {
+    /// The same with another signature, which is none of its issuer.
+    pub fn tampered(mut self) -> Self {
+        if let Some(last) = self.der.last_mut() {
+            *last ^= 1;
+        }
+        self
+    }
+}
+
 fn leaf(certificate: &rcgen::Certificate, key: &KeyPair) -> Leaf {
     Leaf { certificate: certificate.pem(), der: certificate.der().to_vec(), key: key.serialize_pem() }
 }
@@ -130,13 +169,26 @@ fn new_key() -> KeyPair {
 }
 
 impl Authority {
-    /// A new one.
+    /// A new one, for which nobody vouches.
     pub fn new(name: &str) -> Self {
+        Authority::certified(name, |params, key| params.self_signed(key))
+    }
+
+    /// A new one for which this one vouches.
+    pub fn intermediate(&self, name: &str) -> Self {
+        Authority::certified(name, |params, key| params.signed_by(key, &self.issuer))
+    }
+
+    fn certified(
+        name: &str,
+        certify: impl FnOnce(&CertificateParams, &KeyPair) -> Result<rcgen::Certificate, rcgen::Error>,
+    ) -> Self {
         let key = new_key();
         let mut params = CertificateParams::default();
         params.distinguished_name.push(DnType::CommonName, name);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let certificate = params.self_signed(&key).expect("a certificate authority can be made").pem();
+        params.use_authority_key_identifier_extension = true;
+        let certificate = certify(&params, &key).expect("a certificate authority can be made").pem();
         let pem = key.serialize_pem();
         Authority { issuer: Issuer::new(params, key), certificate, key: pem }
     }
@@ -158,14 +210,18 @@ impl Authority {
         leaf(&certificate, &key)
     }
 
-    /// A certificate of version 1, which has no extensions and so no names but its subject.
-    pub fn issue_version_1(&self) -> Leaf {
+    /// A certificate of an older version, which has no extensions and so no names but its subject.
+    pub fn issue_old(&self, version: OldVersion) -> Leaf {
         let mut leaf = self.issue(&Names::default());
         let remade = (|| {
             let (_, whole, ..) = element(&leaf.der)?;
             let (_, signed, _, rest) = element(whole)?;
             let (_, _, algorithm, _) = element(rest)?;
-            let mut kept = Vec::new();
+            let mut kept = match version {
+                // The default, which DER leaves out.
+                OldVersion::V1 => Vec::new(),
+                OldVersion::V2 => der(0xA0, &der(0x02, &[1])),
+            };
             let mut fields = signed;
             while !fields.is_empty() {
                 let (tag, _, all, rest) = element(fields)?;

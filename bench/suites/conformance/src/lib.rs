@@ -25,6 +25,7 @@ pub mod peer;
 pub mod profile;
 pub mod results;
 pub mod run;
+pub(crate) mod secure;
 pub(crate) mod segment;
 pub mod select;
 pub mod tester;

@@ -1,5 +1,6 @@
 //! What a case speaks to.
 
+mod node_tls;
 mod simulated;
 mod sockets;
 mod streams;
@@ -8,6 +9,7 @@ use farlink_units::{Duration, Instant};
 use farlink_wire::bpv7::Eid;
 use thiserror::Error;
 
+pub use node_tls::{Careless, Flaw};
 pub use simulated::{Simulated, SimulatedConfig};
 pub use sockets::{Hooks, NoHooks, SocketDoor, Sockets};
 pub use streams::{node_address, tester_address};

@@ -12,6 +12,7 @@ use farlink_record::ChannelId;
 use farlink_units::{Duration, Instant};
 use farlink_wire::bpv7::{BundleFlags, Eid};
 
+use super::node_tls::Careless;
 use super::streams::SimulatedStreams;
 use super::{Arrival, Door, Happening, Medium, Order, Stream, Unable};
 use crate::mutants::{Flow, Frame, Mutation};
@@ -34,6 +35,8 @@ pub struct SimulatedConfig {
     pub pauses: (Duration, Duration),
     /// Whether TLS ends with its closure alert.
     pub closure_alert: bool,
+    /// How the node verifies certificates, where it does not do so as it should.
+    pub careless: Option<Careless>,
     /// The endpoint that the tester has with each door.
     pub tester: Vec<(Door, Eid)>,
     /// The source of what the node is told to send.
@@ -116,7 +119,7 @@ impl Simulated {
     /// Starts the node.
     pub fn new(mut config: SimulatedConfig) -> Self {
         let (listeners, links) = (std::mem::take(&mut config.listeners), std::mem::take(&mut config.links));
-        let streams = SimulatedStreams::new(config.light_time, config.closure_alert);
+        let streams = SimulatedStreams::new(config.light_time, config.closure_alert, config.careless.take());
         let mut layers = match StreamLayers::new(streams, listeners, links, true) {
             Ok(layers) => layers,
             Err(error) => unreachable!("simulated streams listen to anything: {error}"),

@@ -12,9 +12,10 @@ use farlink_ports::tcp::{
     CLOSE_PATIENCE, CloseReason, ConnectError, ConnectionId, ListenError, ListenerId, StreamEvent, TcpAddress,
     WRITE_BUFFER,
 };
-use farlink_ports::tls::{Tls, TlsRole, TlsSettings};
+use farlink_ports::tls::{TlsRole, TlsSettings};
 use farlink_units::{Duration, Instant};
 
+use super::node_tls::{Careless, NodeTls};
 use super::{Arrival, Door, Happening, Stream};
 use crate::mutants::Flow;
 
@@ -71,9 +72,9 @@ struct Line {
     door: Door,
     listener: Option<ListenerId>,
     node: NodeSide,
-    tls: Option<Box<Tls>>,
+    tls: Option<Box<NodeTls>>,
     /// TLS that begins once what was written before has left, and octets that are for it.
-    tls_to_begin: Option<(Box<Tls>, Bytes)>,
+    tls_to_begin: Option<(Box<NodeTls>, Bytes)>,
     reading: bool,
     /// What has arrived and was not read by the node.
     input: VecDeque<Flow>,
@@ -99,6 +100,8 @@ pub struct SimulatedStreams {
     pub(super) now: Instant,
     light_time: Duration,
     closure_alert: bool,
+    /// How the node verifies certificates, where it does not do so as it should.
+    careless: Option<Careless>,
     listeners: Vec<TcpAddress>,
     /// The doors at which the tester takes connections.
     taking: BTreeSet<Door>,
@@ -114,11 +117,12 @@ pub struct SimulatedStreams {
 }
 
 impl SimulatedStreams {
-    pub(super) fn new(light_time: Duration, closure_alert: bool) -> Self {
+    pub(super) fn new(light_time: Duration, closure_alert: bool, careless: Option<Careless>) -> Self {
         SimulatedStreams {
             now: Instant::ZERO,
             light_time,
             closure_alert,
+            careless,
             listeners: Vec::new(),
             taking: BTreeSet::new(),
             lines: BTreeMap::new(),
@@ -564,7 +568,7 @@ impl Streams for SimulatedStreams {
         let Some(line) = self.lines.get_mut(&connection.0).filter(|line| line.node == NodeSide::Open) else {
             return Ok(());
         };
-        let tls = Tls::new(role, settings, tester_address(line.door).0.ip())?;
+        let tls = NodeTls::new(role, settings, tester_address(line.door).0.ip(), self.careless.as_ref())?;
         line.tls_to_begin = Some((Box::new(tls), Bytes::copy_from_slice(early)));
         self.written.push_back((connection.0, None));
         Ok(())

@@ -17,8 +17,9 @@ use farlink_engine::schedule::{Schedule, Window};
 use farlink_units::{Duration, Instant};
 use serde::Deserialize;
 
+use crate::builtin::{self, Shown};
 use crate::case::{Case, Suite};
-use crate::medium::{Door, SimulatedConfig, Stream};
+use crate::medium::{Door, Flaw, SimulatedConfig, Stream};
 
 /// A datagram, or octets of a stream, on its way in or out of a mutant.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -171,6 +172,12 @@ pub enum Switch {
     NoClosureAlert,
     /// Host names of certificates are neither asked for nor sent.
     IgnoresNames,
+    /// TLS passes over something that is wrong with a certificate.
+    Forgives(Flaw),
+    /// The alerts of TLS say what is wrong with a certificate.
+    TellingAlerts,
+    /// Another certificate or chain is shown in TLS.
+    Shows(Shown),
     /// The bundle agent answers requests for status reports in every configuration.
     ReportsByDefault,
     /// Bundles in datagrams are not fragmented, however long they are.
@@ -194,6 +201,9 @@ impl Switch {
             Switch::EqualPauses => config.pauses = (Duration::from_secs(1), Duration::from_secs(1)),
             Switch::NoClosureAlert => config.closure_alert = false,
             Switch::IgnoresNames => config.secured().for_each(|secured| secured.name = None),
+            Switch::Forgives(flaw) => config.careless = Some(builtin::careless(Some(flaw))),
+            Switch::TellingAlerts => config.careless = Some(builtin::careless(None)),
+            Switch::Shows(shown) => config.secured().for_each(|secured| secured.settings = builtin::shows(shown)),
             Switch::IgnoresSchedule | Switch::SendsInGaps | Switch::TimersRunInGaps => {
                 let always = Schedule::new(vec![Window::always(0, config.light_time)]);
                 for neighbour in &mut config.node.neighbours {

@@ -1,5 +1,6 @@
 //! TCPCL version 4 (RFC 9174).
 
+mod certificates;
 mod contact;
 mod ending;
 mod init;
@@ -8,7 +9,6 @@ pub(crate) mod message;
 mod messages;
 mod peer;
 mod receiving;
-mod secure;
 mod sending;
 mod tls;
 
@@ -28,6 +28,7 @@ pub const CASES: &[&[Case]] = &[
     receiving::CASES,
     ending::CASES,
     tls::CASES,
+    certificates::CASES,
 ];
 
 /// Whether the node still takes a session and a bundle (the catalogue's LIVE).

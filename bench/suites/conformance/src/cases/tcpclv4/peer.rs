@@ -9,10 +9,10 @@ use rand::RngExt as _;
 use super::message::{
     END, Init, MAGIC, Message, REPLY, START, contact_header, refuse, segment, sess_term, term, xfer_ack, xfer_refuse,
 };
-use super::secure::Secure;
 use crate::medium::{Door, Happening, Order, Stream};
 use crate::outcome::Finding;
 use crate::profile::Originate;
+use crate::secure::Secure;
 use crate::tester::Tester;
 
 /// The longest pause before a node connects again, by RFC 9174 section 4.1, and a tenth of it.
@@ -278,6 +278,12 @@ impl Peer {
             }
         }
         Ok(self.tls.as_ref().is_some_and(|tls| !tls.is_handshaking() && tls.error.is_none()))
+    }
+
+    /// Whether TLS fails by then, or the node closes, although the handshake is done on this side.
+    pub(super) fn tls_fails_by(&mut self, t: &mut Tester<'_>, until: Instant) -> Result<bool, Finding> {
+        while self.tls_error().is_none() && self.pull(t, until)? {}
+        Ok(self.tls_error().is_some() || self.closed.is_some())
     }
 
     /// Sends the closure alert of TLS.

@@ -1,15 +1,18 @@
 //! TLS: RFC 9174 sections 4.2 to 4.4.
 
+use std::net::{IpAddr, Ipv4Addr};
+
+use rustls::pki_types::ServerName;
 use rustls::{AlertDescription, Error};
 
 use super::message::{Init, Message, REPLY, kind, sess_term, term};
 use super::peer::{Peer, Role, active, in_both_roles, passive, usual_init};
-use super::secure::{Identity, Secure};
 use crate::case::{Case, Suite};
 use crate::certificates::{Authority, Leaf, Names, bundle_security};
 use crate::medium::Order;
 use crate::outcome::Finding;
 use crate::profile::TlsProfile;
+use crate::secure::{Identity, Secure, anybody};
 use crate::tester::Tester;
 
 /// The cases.
@@ -37,23 +40,41 @@ fn profile<'a>(t: &Tester<'a>) -> Result<&'a TlsProfile, Finding> {
     t.tcpcl()?.tls.as_ref().ok_or_else(|| Finding::unsupported("the description names no certificate of the tester"))
 }
 
-fn usual_identity(t: &Tester<'_>) -> Result<Identity, Finding> {
+pub(super) fn usual_identity(t: &Tester<'_>) -> Result<Identity, Finding> {
     let tls = profile(t)?;
-    Identity::pem(&tls.certificate, &tls.key)
+    Identity::pem(&tls.certificate, &tls.key).map_err(unusable)
+}
+
+fn unusable(why: String) -> Finding {
+    Finding::bench_error(format!("what the tester is to show in TLS: {why}"))
+}
+
+/// The authority that the node trusts.
+pub(super) fn authority(t: &Tester<'_>) -> Result<Authority, Finding> {
+    let Some((certificate, key)) = &profile(t)?.authority else {
+        return Err(Finding::unsupported("the description names no authority for certificates of the tester"));
+    };
+    Authority::open(certificate, key).map_err(Finding::bench_error)
 }
 
 /// A certificate of the authority that the node trusts.
 fn issue(t: &Tester<'_>, names: &Names<'_>) -> Result<Leaf, Finding> {
-    let Some((certificate, key)) = &profile(t)?.authority else {
-        return Err(Finding::unsupported("the description names no authority for certificates of the tester"));
+    Ok(authority(t)?.issue(names))
+}
+
+/// The tester's side of TLS in a connection in which the node has this role: who connects is the client.
+fn testers_side(role: Role, identity: &Identity) -> Result<Secure, Finding> {
+    let host = ServerName::from(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 2)));
+    let secure = match role {
+        Role::Passive => Secure::client(identity, anybody(), host),
+        Role::Active => Secure::server(identity, anybody()),
     };
-    let authority = Authority::open(certificate, key).map_err(Finding::bench_error)?;
-    Ok(authority.issue(names))
+    secure.map_err(|error| unusable(error.to_string()))
 }
 
 /// How an attempt with a certificate came out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Attempt {
+pub(super) enum Attempt {
     Established,
     /// The handshake failed, or the connection was closed.
     Failed(Option<AlertDescription>),
@@ -69,12 +90,12 @@ fn contact(t: &mut Tester<'_>, role: Role, identity: &Identity) -> Result<Peer, 
         peer.drop(t);
         return Err(Finding::deviation("a contact header with CAN_TLS", format!("flags {:#04x}", header[5])));
     }
-    peer.begin_tls(t, Secure::new(role, identity)?)?;
+    peer.begin_tls(t, testers_side(role, identity)?)?;
     Ok(peer)
 }
 
 /// A connection on which the handshake is done.
-fn secured(t: &mut Tester<'_>, role: Role, identity: &Identity) -> Result<Peer, Finding> {
+pub(super) fn secured(t: &mut Tester<'_>, role: Role, identity: &Identity) -> Result<Peer, Finding> {
     let mut peer = contact(t, role, identity)?;
     match peer.handshake(t)? {
         true => Ok(peer),
@@ -91,10 +112,16 @@ pub(super) fn session(t: &mut Tester<'_>, role: Role) -> Result<Peer, Finding> {
     Ok(peer)
 }
 
-fn attempt(t: &mut Tester<'_>, role: Role, leaf: &Leaf, node_id: Option<&str>) -> Result<Attempt, Finding> {
-    let mut peer = contact(t, role, &Identity::leaf(leaf)?)?;
+pub(super) fn attempt(t: &mut Tester<'_>, role: Role, leaf: &Leaf, node_id: Option<&str>) -> Result<Attempt, Finding> {
+    let mut peer = contact(t, role, &Identity::leaf(leaf).map_err(unusable)?)?;
     let mut outcome = Attempt::Failed(None);
-    if peer.handshake(t)? {
+    let mut done = peer.handshake(t)?;
+    if done && role == Role::Passive {
+        // A server sees the certificate last. What is written before its alert has come would meet a closed connection.
+        let until = t.now() + t.profile().answer_time();
+        done = !peer.tls_fails_by(t, until)?;
+    }
+    if done {
         let usual = usual_init(t)?;
         let node_id = node_id.map_or(usual.node_id.clone(), |text| text.as_bytes().to_vec());
         // As the peer that connects this comes before that of the node; otherwise who waits sees what the node makes of it.
@@ -198,7 +225,7 @@ fn closure_alert_comes_first(t: &mut Tester<'_>) -> Result<(), Finding> {
 }
 
 /// That a certificate leads to a session.
-fn is_accepted(t: &mut Tester<'_>, names: &Names<'_>) -> Result<(), Finding> {
+pub(super) fn is_accepted(t: &mut Tester<'_>, names: &Names<'_>) -> Result<(), Finding> {
     in_both_roles(t, |t, role| {
         let leaf = issue(t, names)?;
         match attempt(t, role, &leaf, None)? {
@@ -209,11 +236,11 @@ fn is_accepted(t: &mut Tester<'_>, names: &Names<'_>) -> Result<(), Finding> {
 }
 
 /// The names of a certificate that the node accepts.
-fn right<'a>(node_id: &'a [&'a str], host: &'a [&'a str]) -> Names<'a> {
+pub(super) fn right<'a>(node_id: &'a [&'a str], host: &'a [&'a str]) -> Names<'a> {
     Names { bundle_eids: node_id, dns: host, purposes: vec![bundle_security()], ..Names::default() }
 }
 
-fn tester_id(t: &Tester<'_>) -> Result<String, Finding> {
+pub(super) fn tester_id(t: &Tester<'_>) -> Result<String, Finding> {
     Ok(t.tcpcl()?.tester.to_string())
 }
 
@@ -339,7 +366,7 @@ fn active_sends_init_after_tls(t: &mut Tester<'_>) -> Result<(), Finding> {
 fn other_address_is_refused(t: &mut Tester<'_>) -> Result<(), Finding> {
     let id = tester_id(t)?;
     in_both_roles(t, |t, role| {
-        let addresses = [std::net::Ipv4Addr::new(198, 51, 100, 77)];
+        let addresses = [Ipv4Addr::new(198, 51, 100, 77)];
         let leaf = issue(t, &Names { addresses: &addresses, ..right(&[&id], &[]) })?;
         match attempt(t, role, &leaf, None)? {
             Attempt::Refused(term::CONTACT_FAILURE) | Attempt::Failed(_) => Ok(()),

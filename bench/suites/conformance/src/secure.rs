@@ -1,7 +1,8 @@
-//! TLS on the tester's side. It accepts whatever the node shows, and keeps it for the case to judge.
+//! TLS that accepts what it is told to accept: the tester's, which takes whatever the node shows and keeps it for the case to
+//! judge, and that of mutants of the node, which verify less than they should.
 
+use std::fmt;
 use std::io::{Read as _, Write as _};
-use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -13,17 +14,15 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{
-    ClientConfig, ClientConnection, Connection, DigitallySignedStruct, DistinguishedName, Error, ServerConfig,
-    ServerConnection, SignatureScheme,
+    CertificateError, ClientConfig, ClientConnection, Connection, DigitallySignedStruct, DistinguishedName, Error,
+    ServerConfig, ServerConnection, SignatureScheme,
 };
 
-use super::peer::Role;
 use crate::certificates::Leaf;
-use crate::outcome::Finding;
 
 /// A certificate chain and its key.
 #[derive(Clone)]
-pub(super) struct Identity(Arc<CertifiedKey>);
+pub(crate) struct Identity(Arc<CertifiedKey>);
 
 fn provider() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::ring::default_provider())
@@ -31,28 +30,46 @@ fn provider() -> Arc<CryptoProvider> {
 
 impl Identity {
     /// From PEM.
-    pub(super) fn pem(certificate: &str, key: &str) -> Result<Self, Finding> {
+    ///
+    /// # Errors
+    /// It is none, in words.
+    pub(crate) fn pem(certificate: &str, key: &str) -> Result<Self, String> {
         let chain = CertificateDer::pem_slice_iter(certificate.as_bytes()).collect::<Result<Vec<_>, _>>();
-        let chain = chain.map_err(|error| Finding::bench_error(format!("the tester's certificate: {error}")))?;
-        Identity::new(chain, key)
+        Identity::new(chain.map_err(|error| format!("the certificate: {error}"))?, key)
     }
 
-    /// Of a certificate that was issued for a case.
-    pub(super) fn leaf(leaf: &Leaf) -> Result<Self, Finding> {
+    /// Of a certificate that was issued here.
+    ///
+    /// # Errors
+    /// It is none, in words.
+    pub(crate) fn leaf(leaf: &Leaf) -> Result<Self, String> {
         Identity::new(vec![CertificateDer::from(leaf.der.clone())], &leaf.key)
     }
 
-    fn new(chain: Vec<CertificateDer<'static>>, key: &str) -> Result<Self, Finding> {
-        let unusable = |why: String| Finding::bench_error(format!("the tester's key: {why}"));
+    fn new(chain: Vec<CertificateDer<'static>>, key: &str) -> Result<Self, String> {
+        let unusable = |why: String| format!("the key: {why}");
         let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).map_err(|error| unusable(error.to_string()))?;
         let key = provider().key_provider.load_private_key(key).map_err(|error| unusable(error.to_string()))?;
         Ok(Identity(Arc::new(CertifiedKey::new(chain, key))))
     }
 }
 
+/// Decides on a certificate, and on those that came with it.
+pub(crate) type Verdict =
+    Arc<dyn Fn(&CertificateDer<'_>, &[CertificateDer<'_>]) -> Result<(), CertificateError> + Send + Sync>;
+
 /// Accepts every certificate.
-#[derive(Debug)]
-struct Anybody;
+pub(crate) fn anybody() -> Verdict {
+    Arc::new(|_, _| Ok(()))
+}
+
+struct Verifier(Verdict);
+
+impl fmt::Debug for Verifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Verifier").finish_non_exhaustive()
+    }
+}
 
 macro_rules! signatures {
     () => {
@@ -80,22 +97,23 @@ macro_rules! signatures {
     };
 }
 
-impl ServerCertVerifier for Anybody {
+impl ServerCertVerifier for Verifier {
     fn verify_server_cert(
         &self,
-        _end_entity: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
         _server_name: &ServerName<'_>,
         _ocsp_response: &[u8],
         _now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
+        (self.0)(end_entity, intermediates).map_err(Error::InvalidCertificate)?;
         Ok(ServerCertVerified::assertion())
     }
 
     signatures!();
 }
 
-impl ClientCertVerifier for Anybody {
+impl ClientCertVerifier for Verifier {
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
         &[]
     }
@@ -106,10 +124,11 @@ impl ClientCertVerifier for Anybody {
 
     fn verify_client_cert(
         &self,
-        _end_entity: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
         _now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
+        (self.0)(end_entity, intermediates).map_err(Error::InvalidCertificate)?;
         Ok(ClientCertVerified::assertion())
     }
 
@@ -135,7 +154,7 @@ impl ResolvesClientCert for Shown {
 }
 
 /// TLS on one connection.
-pub(super) struct Secure {
+pub(crate) struct Secure {
     connection: Connection,
     asked: Arc<AtomicBool>,
     /// Why it failed.
@@ -145,42 +164,39 @@ pub(super) struct Secure {
 }
 
 impl Secure {
-    /// The tester's side of a connection in which the node has this role: who connects is the client.
-    pub(super) fn new(role: Role, identity: &Identity) -> Result<Self, Finding> {
-        let failed = |error: Error| Finding::bench_error(format!("TLS: {error}"));
-        let versions = &[&rustls::version::TLS13];
+    /// The side that connected to a host of this name or address.
+    pub(crate) fn client(identity: &Identity, verdict: Verdict, host: ServerName<'static>) -> Result<Self, Error> {
         let asked = Arc::new(AtomicBool::new(false));
-        let connection = match role {
-            Role::Passive => {
-                let shown = Shown { identity: Arc::clone(&identity.0), asked: Arc::clone(&asked) };
-                let config = ClientConfig::builder_with_provider(provider())
-                    .with_protocol_versions(versions)
-                    .map_err(failed)?
-                    .dangerous()
-                    .with_custom_certificate_verifier(Arc::new(Anybody))
-                    .with_client_cert_resolver(Arc::new(shown));
-                let name = ServerName::from(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 2)));
-                Connection::Client(ClientConnection::new(Arc::new(config), name).map_err(failed)?)
-            }
-            Role::Active => {
-                let resolver = SingleCertAndKey::from(Arc::clone(&identity.0));
-                let config = ServerConfig::builder_with_provider(provider())
-                    .with_protocol_versions(versions)
-                    .map_err(failed)?
-                    .with_client_cert_verifier(Arc::new(Anybody))
-                    .with_cert_resolver(Arc::new(resolver));
-                Connection::Server(ServerConnection::new(Arc::new(config)).map_err(failed)?)
-            }
-        };
-        Ok(Secure { connection, asked, error: None, ended: false })
+        let shown = Shown { identity: Arc::clone(&identity.0), asked: Arc::clone(&asked) };
+        let config = ClientConfig::builder_with_provider(provider())
+            .with_protocol_versions(&[&rustls::version::TLS13])?
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(Verifier(verdict)))
+            .with_client_cert_resolver(Arc::new(shown));
+        Ok(Secure::on(Connection::Client(ClientConnection::new(Arc::new(config), host)?), asked))
     }
 
-    pub(super) fn is_handshaking(&self) -> bool {
+    /// The side that accepted the connection.
+    pub(crate) fn server(identity: &Identity, verdict: Verdict) -> Result<Self, Error> {
+        let config = ServerConfig::builder_with_provider(provider())
+            .with_protocol_versions(&[&rustls::version::TLS13])?
+            .with_client_cert_verifier(Arc::new(Verifier(verdict)))
+            .with_cert_resolver(Arc::new(SingleCertAndKey::from(Arc::clone(&identity.0))));
+        Ok(Secure::on(Connection::Server(ServerConnection::new(Arc::new(config))?), Arc::default()))
+    }
+
+    fn on(mut connection: Connection, asked: Arc<AtomicBool>) -> Self {
+        // The owner takes what is to be sent at once.
+        connection.set_buffer_limit(None);
+        Secure { connection, asked, error: None, ended: false }
+    }
+
+    pub(crate) fn is_handshaking(&self) -> bool {
         self.connection.is_handshaking()
     }
 
     /// Takes octets of the node; returns what they say.
-    pub(super) fn read(&mut self, mut octets: &[u8]) -> Vec<u8> {
+    pub(crate) fn read(&mut self, mut octets: &[u8]) -> Vec<u8> {
         let mut data = Vec::new();
         while !octets.is_empty() && self.error.is_none() && !self.ended {
             if self.connection.read_tls(&mut octets).is_err() {
@@ -201,36 +217,36 @@ impl Secure {
     }
 
     /// Encrypts.
-    pub(super) fn write(&mut self, octets: &[u8]) -> Vec<u8> {
+    pub(crate) fn write(&mut self, octets: &[u8]) -> Vec<u8> {
         let _ = self.connection.writer().write_all(octets);
         self.take_output()
     }
 
     /// The closure alert.
-    pub(super) fn close(&mut self) -> Vec<u8> {
+    pub(crate) fn close(&mut self) -> Vec<u8> {
         self.connection.send_close_notify();
         self.take_output()
     }
 
     /// What is to be sent.
-    pub(super) fn take_output(&mut self) -> Vec<u8> {
+    pub(crate) fn take_output(&mut self) -> Vec<u8> {
         let mut out = Vec::new();
         while self.connection.wants_write() && self.connection.write_tls(&mut out).is_ok_and(|written| written > 0) {}
         out
     }
 
     /// The certificates that the node has shown.
-    pub(super) fn certificates(&self) -> Vec<Vec<u8>> {
+    pub(crate) fn certificates(&self) -> Vec<Vec<u8>> {
         self.connection.peer_certificates().unwrap_or_default().iter().map(|shown| shown.to_vec()).collect()
     }
 
     /// Whether the node, as server, has asked for a certificate.
-    pub(super) fn was_asked(&self) -> bool {
+    pub(crate) fn was_asked(&self) -> bool {
         self.asked.load(Ordering::Relaxed)
     }
 
     /// The name that the node, as client, has sent.
-    pub(super) fn server_name(&self) -> Option<String> {
+    pub(crate) fn server_name(&self) -> Option<String> {
         match &self.connection {
             Connection::Server(server) => server.server_name().map(str::to_owned),
             Connection::Client(_) => None,
