@@ -1,5 +1,7 @@
 //! The tester: what a case does with the medium, written down step by step.
 
+use std::collections::BTreeSet;
+
 use farlink_units::{Duration, Instant};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -19,6 +21,8 @@ pub struct Tester<'a> {
     waiting: Vec<Arrival>,
     notes: Vec<String>,
     ended: Option<String>,
+    /// Doors at which the case has to do with connections.
+    attended: BTreeSet<Door>,
     /// Random draws of the case. The seed stands in the results.
     pub rng: ChaCha8Rng,
 }
@@ -33,6 +37,7 @@ impl<'a> Tester<'a> {
             waiting: Vec::new(),
             notes: Vec::new(),
             ended: None,
+            attended: BTreeSet::new(),
             rng: ChaCha8Rng::seed_from_u64(seed),
         }
     }
@@ -108,6 +113,7 @@ impl<'a> Tester<'a> {
         if let (Door::Tcpcl, Some(tcpcl)) = (door, &self.profile.tcpcl) {
             self.rest(tcpcl.pause)?;
         }
+        self.attended.insert(door);
         let stream = self.medium.connect(door).map_err(unable)?;
         self.exchange.push(self.medium.now(), By::Tester, Deed::Opened(stream));
         let until = self.now() + self.profile.answer_time();
@@ -163,6 +169,7 @@ impl<'a> Tester<'a> {
 
     /// Takes or refuses connections of the node.
     pub fn set_listening(&mut self, door: Door, listening: bool) {
+        self.attended.insert(door);
         self.medium.set_listening(door, listening);
     }
 
@@ -201,16 +208,25 @@ impl<'a> Tester<'a> {
     ) -> Result<Option<T>, Finding> {
         let found = self.waiting.iter().enumerate().find_map(|(place, arrival)| Some((place, take(arrival)?)));
         if let Some((place, taken)) = found {
-            self.waiting.remove(place);
+            let arrival = self.waiting.remove(place);
+            self.attend(&arrival);
             return Ok(Some(taken));
         }
         while let Some(arrival) = self.receive(until)? {
             if let Some(taken) = take(&arrival) {
+                self.attend(&arrival);
                 return Ok(Some(taken));
             }
             self.waiting.push(arrival);
         }
         Ok(None)
+    }
+
+    /// The case has taken an arrival: what happens at its door is of the case.
+    fn attend(&mut self, arrival: &Arrival) {
+        if let Happening::Opened { stream } | Happening::Reset { stream } = &arrival.what {
+            self.attended.insert(stream.door);
+        }
     }
 
     /// Lets time pass until `until`. What arrives goes on waiting.
@@ -268,8 +284,10 @@ impl<'a> Tester<'a> {
         Ok(Some(arrival))
     }
 
-    /// What is left of the tester when the case is over: the exchange, and what was written down.
-    pub fn into_parts(self) -> (Exchange, Vec<String>) {
+    /// What is left of the tester when the case is over: the exchange, and what was written down. A node that tries to connect
+    /// where the case awaits nobody has nothing to do with the case, and such attempts are left out.
+    pub fn into_parts(mut self) -> (Exchange, Vec<String>) {
+        self.exchange.forget_refused(&self.attended);
         (self.exchange, self.notes)
     }
 }
