@@ -46,3 +46,21 @@ fn attempts_to_connect_stand_in_the_ladder_of_a_case_on_them() {
         ladder.iter().filter(|line| line.contains("tester ◀── node  tcpcl") && line.contains("resets")).count();
     assert!(refused > 1, "{}", ladder.join("\n"));
 }
+
+#[test]
+fn every_message_of_tcpcl_is_told_in_both_directions() {
+    let all = ladder(Suite::Tcpclv4, "TCPCL-5.2.3-01").join("\n");
+    for message in ["contact header (version 4", "SESS_INIT (", "XFER_SEGMENT (", "XFER_ACK ("] {
+        let told = |arrow: &str| all.lines().any(|line| line.contains(arrow) && line.contains(message));
+        assert!(told("──▶") || message == "XFER_ACK (", "{message} of the tester: {all}");
+        assert!(told("◀──") || message == "XFER_SEGMENT (", "{message} of the node: {all}");
+    }
+    // Header and SESS_INIT of the node come as one piece or in a row; neither is lost in the hex of the other.
+    assert!(!all.contains("64 74 6e 21"), "{all}");
+}
+
+#[test]
+fn what_is_sealed_is_told_as_records_of_tls() {
+    let all = ladder(Suite::Tcpclv4, "TCPCL-4.4-04").join("\n");
+    assert!(all.contains("TLS handshake (") && all.contains("TLS application_data ("), "{all}");
+}

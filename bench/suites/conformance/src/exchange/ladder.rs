@@ -1,10 +1,12 @@
 //! An exchange as a ladder, for people.
 
+use std::collections::BTreeMap;
+
 use farlink_inspect::bundle::BundleView;
 use farlink_inspect::ltp::{SegmentView, segment_line};
 use farlink_units::{Duration, Instant};
-use farlink_wire::tcpcl::MessageType;
 
+use super::tcpcl::Reading;
 use super::{By, Deed, Exchange, Step};
 use crate::medium::{Door, Stream};
 
@@ -12,16 +14,6 @@ use crate::medium::{Door, Stream};
 const SHOWN: usize = 24;
 /// Steps that are shown of a long exchange, from its start and from its end.
 const STEPS: [usize; 2] = [60, 60];
-
-const NAMES: [(MessageType, &str); 7] = [
-    (MessageType::XFER_SEGMENT, "XFER_SEGMENT"),
-    (MessageType::XFER_ACK, "XFER_ACK"),
-    (MessageType::XFER_REFUSE, "XFER_REFUSE"),
-    (MessageType::KEEPALIVE, "KEEPALIVE"),
-    (MessageType::SESS_TERM, "SESS_TERM"),
-    (MessageType::MSG_REJECT, "MSG_REJECT"),
-    (MessageType::SESS_INIT, "SESS_INIT"),
-];
 
 impl Exchange {
     /// One line a step: the time since the first, who sent it, and what it was.
@@ -31,19 +23,25 @@ impl Exchange {
         let [head, tail] = STEPS;
         let left_out = self.steps.len().saturating_sub(head + tail);
         let mut lines = Vec::new();
+        let mut readings = BTreeMap::new();
         for (place, step) in self.steps.iter().enumerate() {
             if place == head && left_out > 0 {
                 lines.push(format!("{:>10}  … {left_out} steps are left out; the capture has them", ""));
             }
+            // Of what is left out too: a message may end in it, or begin.
+            let line = rung(origin, step, &mut readings);
             if place < head || place >= head + left_out {
-                lines.push(rung(origin, step));
+                lines.push(line);
             }
         }
         lines
     }
 }
 
-fn rung(origin: Instant, step: &Step) -> String {
+/// How far each direction of each connection has been read.
+type Readings = BTreeMap<(Stream, bool), Reading>;
+
+fn rung(origin: Instant, step: &Step, readings: &mut Readings) -> String {
     let time = seconds(step.at - origin);
     let arrow = match step.by {
         By::Tester => "tester ──▶ node",
@@ -52,7 +50,11 @@ fn rung(origin: Instant, step: &Step) -> String {
     let what = match &step.deed {
         Deed::Datagram(door, octets) => format!("{}: {}", door.as_str(), in_words(*door, octets)),
         Deed::Opened(stream) => format!("{}: opens the connection", name(*stream)),
-        Deed::Octets(stream, octets) => format!("{}: {}", name(*stream), in_words(stream.door, octets)),
+        Deed::Octets(stream, octets) if stream.door == Door::Tcpcl => {
+            let reading = readings.entry((*stream, step.by == By::Node)).or_default();
+            format!("{}: {}", name(*stream), reading.in_words(octets))
+        }
+        Deed::Octets(stream, octets) => format!("{}: {}", name(*stream), hex(octets)),
         Deed::Finished(stream) => format!("{}: closes its side", name(*stream)),
         Deed::Reset(stream) => format!("{}: resets the connection", name(*stream)),
         Deed::Delivered(data) => format!("delivers {} octets to its application", data.len()),
@@ -69,8 +71,8 @@ fn name(stream: Stream) -> String {
     format!("{} {}", stream.door.as_str(), stream.number)
 }
 
-/// Octets in words, as far as they mean something at this door.
-pub fn in_words(door: Door, octets: &[u8]) -> String {
+/// A datagram in words, as far as its octets mean something at this door.
+fn in_words(door: Door, octets: &[u8]) -> String {
     if octets.is_empty() {
         return "an empty datagram".to_owned();
     }
@@ -86,8 +88,7 @@ pub fn in_words(door: Door, octets: &[u8]) -> String {
             lines.join("; ")
         }
         Door::Udp => BundleView::read(octets, 0).title(),
-        Door::Tcpcl => tcpcl_in_words(octets),
-        Door::Stcp | Door::Mtcp => hex(octets),
+        Door::Tcpcl | Door::Stcp | Door::Mtcp => hex(octets),
     }
 }
 
@@ -96,19 +97,8 @@ fn session(view: &SegmentView) -> String {
     format!("{}:{}", number(view.originator), number(view.number))
 }
 
-fn tcpcl_in_words(octets: &[u8]) -> String {
-    if octets.starts_with(b"dtn!") {
-        let rest = octets.get(6..).unwrap_or_default();
-        let header = format!("contact header {}", hex(&octets[..octets.len().min(6)]));
-        return if rest.is_empty() { header } else { format!("{header}, then {}", hex(rest)) };
-    }
-    let first = octets.first().copied().unwrap_or_default();
-    let named = NAMES.iter().find(|(code, _)| code.0 == first).map_or("octets", |(_, name)| name);
-    format!("{named} {}", hex(octets))
-}
-
 /// The first octets in hex, and how many there are.
-pub fn hex(octets: &[u8]) -> String {
+pub(super) fn hex(octets: &[u8]) -> String {
     let shown: Vec<String> = octets.iter().take(SHOWN).map(|octet| format!("{octet:02x}")).collect();
     match octets.len() {
         0..=SHOWN => shown.join(" "),

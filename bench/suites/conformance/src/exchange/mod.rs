@@ -2,12 +2,11 @@
 
 mod capture;
 mod ladder;
+mod tcpcl;
 
 use std::collections::BTreeSet;
 
 use farlink_units::{Duration, Instant};
-
-pub use ladder::{hex, in_words};
 
 use crate::medium::{Arrival, Door, Happening, Stream};
 

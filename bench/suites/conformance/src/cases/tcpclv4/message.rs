@@ -53,7 +53,24 @@ pub(crate) mod kind {
     pub(crate) const SESS_TERM: u8 = 5;
     pub(crate) const MSG_REJECT: u8 = 6;
     pub(crate) const SESS_INIT: u8 = 7;
+
+    /// As RFC 9174 names a type.
+    pub(crate) const fn name(kind: u8) -> &'static str {
+        match kind {
+            XFER_SEGMENT => "XFER_SEGMENT",
+            XFER_ACK => "XFER_ACK",
+            XFER_REFUSE => "XFER_REFUSE",
+            KEEPALIVE => "KEEPALIVE",
+            SESS_TERM => "SESS_TERM",
+            MSG_REJECT => "MSG_REJECT",
+            SESS_INIT => "SESS_INIT",
+            _ => "a message of unknown type",
+        }
+    }
 }
+
+/// Octets of a node ID that are told.
+const LONGEST_TOLD: usize = 60;
 
 /// A contact header.
 pub(crate) const fn contact_header(version: u8, flags: u8) -> [u8; 6] {
@@ -282,7 +299,14 @@ impl Message {
             Message::Keepalive => "KEEPALIVE".to_owned(),
             Message::Term { flags, reason } => format!("SESS_TERM (flags {flags:#04x}, reason {reason:#04x})"),
             Message::Reject { reason, kind } => format!("MSG_REJECT (reason {reason:#04x}, of type {kind:#04x})"),
-            Message::Init(_) => "SESS_INIT".to_owned(),
+            Message::Init(Init { keepalive_s, segment_mru, transfer_mru, node_id, items }) => {
+                let node_id = String::from_utf8_lossy(&node_id[..node_id.len().min(LONGEST_TOLD)]);
+                format!(
+                    "SESS_INIT (keepalive {keepalive_s} s, segment MRU {segment_mru}, transfer MRU {transfer_mru}, node ID \
+                     {node_id:?}, {} octets of extensions)",
+                    items.len()
+                )
+            }
         }
     }
 }
