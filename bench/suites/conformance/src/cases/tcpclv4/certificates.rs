@@ -12,8 +12,9 @@ use x509_parser::prelude::{FromDer as _, X509Certificate, X509Version};
 use super::peer::{Role, in_both_roles, usual_init};
 use super::tls::{Attempt, attempt, authority, is_accepted, right, secured, tester_id, usual_identity};
 use crate::case::{Case, Suite};
+use crate::catalogue::Grade;
 use crate::certificates::{Authority, Leaf, Names, OldVersion, Validity, self_signed};
-use crate::outcome::Finding;
+use crate::outcome::{Finding, Kind};
 use crate::tester::Tester;
 
 /// The cases.
@@ -50,7 +51,7 @@ fn each_in_both_roles(
         let mut lighter = None;
         for (told, certificate) in certificates {
             match judge(told, attempt(t, role, certificate, None)?) {
-                Err(finding) if finding.kind == Finding::warning("", "").kind => lighter = lighter.or(Some(finding)),
+                Err(finding) if finding.kind == Kind::Deviation(Grade::Warn) => lighter = lighter.or(Some(finding)),
                 outcome => outcome?,
             }
         }
@@ -118,7 +119,7 @@ fn other_purposes_are_refused(t: &mut Tester<'_>) -> Result<(), Finding> {
     let by_usage = [("for the encipherment of keys only", authority.issue(&for_keys))];
     // How strictly key usage is taken is left to the policy of the node.
     each_in_both_roles(t, &by_usage, |told, outcome| {
-        handshake_fails(told, outcome).map_err(|finding| finding.at_most(crate::Grade::Warn))
+        handshake_fails(told, outcome).map_err(|finding| finding.at_most(Grade::Warn))
     })
 }
 
@@ -223,6 +224,9 @@ fn recommended_extensions_are_there(t: &mut Tester<'_>) -> Result<(), Finding> {
     })
 }
 
+/// Whether an extension is one that is looked for.
+type Wanted = fn(&ParsedExtension<'_>) -> bool;
+
 /// What RFC 9174 section 4.4.2 recommends for each certificate and this one has not. A DNS-ID is for nodes that have a stable
 /// name, which does not show.
 fn missing_extensions(certificate: &[u8]) -> Result<Vec<&'static str>, Finding> {
@@ -231,7 +235,7 @@ fn missing_extensions(certificate: &[u8]) -> Result<Vec<&'static str>, Finding> 
     };
     let has =
         |wanted: fn(&ParsedExtension<'_>) -> bool| read.extensions().iter().any(|it| wanted(it.parsed_extension()));
-    let all: [(&str, fn(&ParsedExtension<'_>) -> bool); 5] = [
+    let all: [(&str, Wanted); 5] = [
         ("a subject key identifier", |it| matches!(it, ParsedExtension::SubjectKeyIdentifier(_))),
         ("an authority key identifier", |it| matches!(it, ParsedExtension::AuthorityKeyIdentifier(_))),
         (
