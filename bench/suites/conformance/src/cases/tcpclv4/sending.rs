@@ -86,11 +86,12 @@ fn directions_interleave(t: &mut Tester<'_>) -> Result<(), Finding> {
     })
 }
 
-fn one_bundle_in_a_transfer(t: &mut Tester<'_>) -> Result<(), Finding> {
+/// Takes three bundles in segments of at most so many octets, in both roles. Who reads finds a segment out of place.
+fn three_bundles_come_whole(t: &mut Tester<'_>, segment_mru: u64, octets: usize) -> Result<(), Finding> {
     in_both_roles(t, |t, role| {
-        let mut peer = session(t, role, 65536)?;
+        let mut peer = session(t, role, segment_mru)?;
         for _ in 0..3 {
-            peer.trigger(t, 300)?;
+            peer.trigger(t, octets)?;
         }
         for _ in 0..3 {
             let within = sending_time(t);
@@ -103,22 +104,12 @@ fn one_bundle_in_a_transfer(t: &mut Tester<'_>) -> Result<(), Finding> {
     })
 }
 
+fn one_bundle_in_a_transfer(t: &mut Tester<'_>) -> Result<(), Finding> {
+    three_bundles_come_whole(t, 65536, 300)
+}
+
 fn transfers_do_not_interleave(t: &mut Tester<'_>) -> Result<(), Finding> {
-    in_both_roles(t, |t, role| {
-        let mut peer = session(t, role, 1000)?;
-        for _ in 0..3 {
-            peer.trigger(t, 5000)?;
-        }
-        // Who reads finds a segment out of place.
-        for _ in 0..3 {
-            let within = sending_time(t);
-            peer.transfer(t, within)?;
-        }
-        for sent in &peer.transfers {
-            is_bundle(&sent.data)?;
-        }
-        peer.terminate(t)
-    })
+    three_bundles_come_whole(t, 1000, 5000)
 }
 
 /// The IDs of many transfers in a session, with a refusal among them.
