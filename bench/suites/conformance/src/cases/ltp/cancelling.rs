@@ -5,7 +5,7 @@ use farlink_units::Duration;
 use super::format::provoke_unreachable;
 use super::peer::{Id, Ours, Peer, Verdict};
 use super::receiver::near_limit;
-use super::sender::leave_gap;
+use super::reported::leave_gap;
 use super::watch;
 use crate::case::Case;
 use crate::catalogue::Grade;

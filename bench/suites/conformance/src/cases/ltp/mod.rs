@@ -16,6 +16,8 @@ mod format;
 mod hostile;
 pub(in crate::cases) mod peer;
 mod receiver;
+mod reported;
+mod reports;
 mod security;
 mod sender;
 mod udp;
@@ -29,6 +31,8 @@ use crate::tester::Tester;
 pub const CASES: &[&[Case]] = &[
     format::CASES,
     sender::CASES,
+    reported::CASES,
+    reports::CASES,
     receiver::CASES,
     cancelling::CASES,
     contact::CASES,

@@ -5,7 +5,7 @@ use farlink_wire::ltp::{Segment, segments_with_octets};
 
 use super::block::random;
 use super::peer::{Ours, Peer, Verdict};
-use super::sender::leave_gap;
+use super::reported::leave_gap;
 use super::watch;
 use crate::case::Case;
 use crate::medium::Door;

@@ -3,7 +3,7 @@
 use farlink_units::{Duration, Instant};
 
 use super::peer::{Peer, Verdict};
-use super::receiver::many_gaps;
+use super::reports::many_gaps;
 use super::watch;
 use crate::case::Case;
 use crate::exchange::Exchange;

@@ -1,17 +1,18 @@
 //! One connection as a case sees it: contact header, messages, end; and the usual things that a peer does.
 
-use farlink_units::{Duration, Instant};
-use farlink_wire::bpv7::{
-    BlockFlags, Bundle, BundleFlags, CanonicalBlock, CrcType, CreationTimestamp, Eid, PrimaryBlock,
-};
-use rand::RngExt as _;
+mod roles;
+mod tls;
+mod transfers;
 
-use super::message::{
-    END, Init, MAGIC, Message, REPLY, START, contact_header, refuse, segment, sess_term, term, xfer_ack, xfer_refuse,
-};
-use crate::medium::{Door, Happening, Order, Stream};
+use farlink_units::{Duration, Instant};
+
+pub(super) use roles::{Role, active, in_both_roles, in_one_role, passive, usual_role};
+pub(crate) use transfers::bundle_with;
+pub(super) use transfers::{Transfer, bundle, sending_time};
+
+use super::message::{END, Init, MAGIC, Message, REPLY, START, contact_header, sess_term, term, xfer_ack};
+use crate::medium::{Door, Happening, Stream};
 use crate::outcome::Finding;
-use crate::profile::Originate;
 use crate::secure::Secure;
 use crate::tester::Tester;
 
@@ -21,31 +22,11 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(66);
 /// How often the tester shows at least that it is there in a session without other traffic.
 const KEEPALIVE: Duration = Duration::from_secs(10);
 
-/// What the node is in a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Role {
-    /// The tester connects.
-    Passive,
-    /// The node connects.
-    Active,
-}
-
 /// How the node closed a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Closed {
     Finished,
     Reset,
-}
-
-/// A transfer of the node that is complete.
-#[derive(Clone, Debug)]
-pub(super) struct Transfer {
-    pub id: u64,
-    /// Flags and data length of each segment.
-    pub segments: Vec<(u8, usize)>,
-    /// The extension list of its first segment.
-    pub items: Vec<u8>,
-    pub data: Vec<u8>,
 }
 
 /// One connection.
@@ -74,64 +55,6 @@ pub(super) struct Peer {
     next_id: u64,
 }
 
-/// Judges in each role that the node has.
-pub(super) fn in_both_roles(
-    t: &mut Tester<'_>,
-    mut judge: impl FnMut(&mut Tester<'_>, Role) -> Result<(), Finding>,
-) -> Result<(), Finding> {
-    for role in roles(t)? {
-        judge(t, role).map_err(|finding| in_role(finding, role))?;
-    }
-    Ok(())
-}
-
-/// Judges in one role.
-pub(super) fn in_one_role<T>(
-    t: &mut Tester<'_>,
-    judge: impl FnOnce(&mut Tester<'_>, Role) -> Result<T, Finding>,
-) -> Result<T, Finding> {
-    let role = usual_role(t)?;
-    judge(t, role)
-}
-
-fn in_role(mut finding: Finding, role: Role) -> Finding {
-    let told = match role {
-        Role::Passive => "with the tester connecting",
-        Role::Active => "with the node connecting",
-    };
-    if !finding.expected.is_empty() {
-        finding.expected = format!("{told}, {}", finding.expected);
-    }
-    finding
-}
-
-fn roles(t: &Tester<'_>) -> Result<Vec<Role>, Finding> {
-    let profile = t.tcpcl()?;
-    let all = [(profile.listens, Role::Passive), (profile.connects, Role::Active)];
-    Ok(all.into_iter().filter(|(has, _)| *has).map(|(_, role)| role).collect())
-}
-
-/// The role in which most is judged: passive if the node listens.
-pub(super) fn usual_role(t: &Tester<'_>) -> Result<Role, Finding> {
-    roles(t)?.first().copied().ok_or_else(|| Finding::unsupported("the node neither listens for TCPCL nor connects"))
-}
-
-/// That the node listens.
-pub(super) fn passive(t: &Tester<'_>) -> Result<Role, Finding> {
-    match t.tcpcl()?.listens {
-        true => Ok(Role::Passive),
-        false => Err(Finding::unsupported("the node does not listen for TCPCL")),
-    }
-}
-
-/// That the node connects.
-pub(super) fn active(t: &Tester<'_>) -> Result<Role, Finding> {
-    match t.tcpcl()?.connects {
-        true => Ok(Role::Active),
-        false => Err(Finding::unsupported("the node does not connect by TCPCL")),
-    }
-}
-
 /// What the tester tells of itself, where a case does not say otherwise.
 pub(super) fn usual_init(t: &Tester<'_>) -> Result<Init, Finding> {
     Ok(Init {
@@ -141,41 +64,6 @@ pub(super) fn usual_init(t: &Tester<'_>) -> Result<Init, Finding> {
         node_id: t.tcpcl()?.tester.to_string().into_bytes(),
         items: Vec::new(),
     })
-}
-
-/// A bundle for the node's own endpoint with so much payload. No two are the same.
-pub(super) fn bundle(t: &mut Tester<'_>, payload: usize) -> Result<Vec<u8>, Finding> {
-    let destination = t.bundles()?.local.clone();
-    let mut data = vec![0; payload];
-    t.rng.fill(&mut data[..]);
-    bundle_with(t, destination, data)
-}
-
-/// A bundle for any endpoint with this payload.
-pub(crate) fn bundle_with(t: &mut Tester<'_>, destination: Eid, payload: Vec<u8>) -> Result<Vec<u8>, Finding> {
-    let at_zero = t.bundles()?.dtn_time_at_zero_ms;
-    let source = t.profile().endpoint(Door::Tcpcl).cloned().unwrap_or(Eid::None);
-    let since = u64::try_from((t.now() - Instant::ZERO).as_millis()).unwrap_or(0);
-    let bundle = Bundle {
-        primary: PrimaryBlock {
-            flags: BundleFlags(0),
-            crc: CrcType::Crc32c,
-            destination,
-            source,
-            report_to: Eid::None,
-            creation: CreationTimestamp { time_ms: at_zero + since, sequence: t.rng.random::<u32>().into() },
-            lifetime_ms: 3_600_000,
-            fragment: None,
-        },
-        blocks: vec![CanonicalBlock {
-            block_type: 1,
-            number: 1,
-            flags: BlockFlags(0),
-            crc: CrcType::Crc32c,
-            data: payload.into(),
-        }],
-    };
-    Ok(bundle.emit())
 }
 
 impl Peer {
@@ -260,70 +148,6 @@ impl Peer {
                 t.write(self.stream, &sealed)
             }
         }
-    }
-
-    /// Begins TLS. What has come after the contact header belongs to it.
-    pub(super) fn begin_tls(&mut self, t: &mut Tester<'_>, tls: Secure) -> Result<(), Finding> {
-        self.tls = Some(Box::new(tls));
-        let early = std::mem::take(&mut self.inbox);
-        self.arrived(t, &early)
-    }
-
-    /// Whether the handshake is done in time. It is not where it fails or the node closes.
-    pub(super) fn handshake(&mut self, t: &mut Tester<'_>) -> Result<bool, Finding> {
-        let until = t.now() + t.profile().answer_time() + t.profile().answer_time();
-        while self.tls.as_ref().is_some_and(|tls| tls.is_handshaking() && tls.error.is_none()) {
-            if !self.pull(t, until)? {
-                break;
-            }
-        }
-        Ok(self.tls.as_ref().is_some_and(|tls| !tls.is_handshaking() && tls.error.is_none()))
-    }
-
-    /// Whether TLS fails by then, or the node closes, although the handshake is done on this side.
-    pub(super) fn tls_fails_by(&mut self, t: &mut Tester<'_>, until: Instant) -> Result<bool, Finding> {
-        while self.tls_error().is_none() && self.pull(t, until)? {}
-        Ok(self.tls_error().is_some() || self.closed.is_some())
-    }
-
-    /// Sends the closure alert of TLS.
-    pub(super) fn end_tls(&mut self, t: &mut Tester<'_>) -> Result<(), Finding> {
-        let alert = self.tls.as_mut().map(|tls| tls.close()).unwrap_or_default();
-        t.write(self.stream, &alert)
-    }
-
-    /// Why TLS failed.
-    pub(super) fn tls_error(&self) -> Option<&rustls::Error> {
-        self.tls.as_ref()?.error.as_ref()
-    }
-
-    /// What became of TLS, for people.
-    pub(super) fn tls_told(&self) -> String {
-        match (self.tls_error(), self.closed) {
-            (Some(error), _) => error.to_string(),
-            (None, Some(_)) => "the node closed the connection".to_owned(),
-            (None, None) => "it was not done in time".to_owned(),
-        }
-    }
-
-    /// Whether the node has sent the closure alert of TLS.
-    pub(super) fn tls_ended(&self) -> bool {
-        self.tls.as_ref().is_some_and(|tls| tls.ended)
-    }
-
-    /// The certificates that the node has shown.
-    pub(super) fn certificates(&self) -> Vec<Vec<u8>> {
-        self.tls.as_ref().map(|tls| tls.certificates()).unwrap_or_default()
-    }
-
-    /// Whether the node, as server, has asked for a certificate.
-    pub(super) fn was_asked(&self) -> bool {
-        self.tls.as_ref().is_some_and(|tls| tls.was_asked())
-    }
-
-    /// The name that the node, as client, has sent.
-    pub(super) fn server_name(&self) -> Option<String> {
-        self.tls.as_ref()?.server_name()
     }
 
     fn arrived(&mut self, t: &mut Tester<'_>, octets: &[u8]) -> Result<(), Finding> {
@@ -452,12 +276,6 @@ impl Peer {
         Ok(())
     }
 
-    /// Refuses a transfer of the node.
-    pub(super) fn refuse(&mut self, t: &mut Tester<'_>, reason: u8, id: u64) -> Result<(), Finding> {
-        self.refused.push(id);
-        self.write(t, &xfer_refuse(reason, id))
-    }
-
     /// The first message for which `take` has an answer. `None` when `until` has come, or nothing can come any more.
     pub(super) fn seek<T>(
         &mut self,
@@ -549,101 +367,9 @@ impl Peer {
         self.expect_closed(t, within)
     }
 
-    /// Sends a bundle in one segment, and expects that it is taken.
-    pub(super) fn deliver(&mut self, t: &mut Tester<'_>) -> Result<(), Finding> {
-        let data = bundle(t, 100)?;
-        let id = self.fresh_id();
-        self.write(t, &segment(START | END, id, &[], &data))?;
-        self.expect_taken(t, id, data.len())
-    }
-
-    /// A transfer ID that the tester has not used in this session.
-    pub(super) fn fresh_id(&mut self) -> u64 {
-        let id = 1_000_000 + self.next_id;
-        self.next_id += 1;
-        id
-    }
-
-    /// That the last segment of a transfer is acknowledged, or the bundle is known already. Which flags an acknowledgment of all
-    /// octets bears is for the cases on section 5.2.3.
-    pub(super) fn expect_taken(&mut self, t: &mut Tester<'_>, id: u64, length: usize) -> Result<(), Finding> {
-        let expected = format!("XFER_ACK of all {length} octets of transfer {id}");
-        let told = self.expect(t, &expected, |message| match message {
-            Message::Ack { id: of, length: all, .. } if *of == id && *all == length as u64 => Some(Ok(*all)),
-            Message::Ack { id: of, length: all, flags } if *of == id && *flags & END != 0 => Some(Ok(*all)),
-            Message::Refuse { id: of, reason: refuse::COMPLETED } if *of == id => Some(Ok(length as u64)),
-            Message::Refuse { id: of, .. } if *of == id => Some(Err(message.told())),
-            _ => None,
-        })?;
-        match told {
-            Ok(all) if all == length as u64 => Ok(()),
-            Ok(all) => Err(Finding::deviation(expected, format!("{all} octets are acknowledged"))),
-            Err(told) => Err(Finding::deviation(expected, told)),
-        }
-    }
-
-    /// Whether an acknowledgment of the whole transfer has come so far.
-    pub(super) fn has_taken(&self, id: u64) -> bool {
-        self.log.iter().any(|(_, m)| matches!(m, Message::Ack { id: of, flags, .. } if *of == id && *flags & END != 0))
-    }
-
     /// The messages so far of which `take` makes something.
     pub(super) fn told<T>(&self, take: impl FnMut(&Message) -> Option<T>) -> Vec<T> {
         self.log.iter().map(|(_, message)| message).filter_map(take).collect()
-    }
-
-    /// Makes the node send a bundle of about so many octets over this session. Returns how its payload begins.
-    pub(super) fn trigger(&mut self, t: &mut Tester<'_>, octets: usize) -> Result<Vec<u8>, Finding> {
-        let mut payload = vec![0; octets];
-        t.rng.fill(&mut payload[..]);
-        let beginning = payload[..octets.min(16)].to_vec();
-        match t.profile().originate {
-            Originate::Ordered => {
-                let lifetime = Duration::from_secs(3600);
-                t.order(&Order::Originate { door: Door::Tcpcl, payload, lifetime, flags: 0, anonymous: false })?;
-            }
-            Originate::Relayed => {
-                let Some(destination) = t.profile().endpoint(Door::Tcpcl).cloned() else {
-                    return Err(Finding::unsupported("the description names no endpoint of the tester behind TCPCL"));
-                };
-                let data = bundle_with(t, destination, payload)?;
-                let id = self.fresh_id();
-                self.write(t, &segment(START | END, id, &[], &data))?;
-            }
-            Originate::Passive => return Err(Finding::unsupported("there is no way to make the node send a bundle")),
-        }
-        Ok(beginning)
-    }
-
-    /// The node's next complete transfer, within this time.
-    pub(super) fn transfer(&mut self, t: &mut Tester<'_>, within: Duration) -> Result<Transfer, Finding> {
-        let (before, until) = (self.transfers.len(), t.now() + within);
-        while self.transfers.len() == before {
-            if self.next(t, until)?.is_none() {
-                return Err(self.with_last(self.silence("a transfer of the node")));
-            }
-        }
-        Ok(self.transfers[before].clone())
-    }
-
-    /// A bundle of about so many octets that the node is made to send. What it has sent before that is passed over.
-    pub(super) fn triggered(&mut self, t: &mut Tester<'_>, octets: usize) -> Result<Transfer, Finding> {
-        let beginning = self.trigger(t, octets)?;
-        loop {
-            let within = sending_time(t);
-            let sent = self.transfer(t, within)?;
-            if sent.data.windows(beginning.len()).any(|window| window == beginning) {
-                return Ok(sent);
-            }
-            if !self.acknowledges {
-                // Another bundle, such as one that was refused before: a node that sends one at a time waits for this.
-                let mut length = 0;
-                for (flags, octets) in &sent.segments {
-                    length += *octets as u64;
-                    self.write(t, &xfer_ack(flags & (START | END), sent.id, length))?;
-                }
-            }
-        }
     }
 
     /// Ends the session in order.
@@ -662,12 +388,6 @@ impl Peer {
             t.reset(self.stream);
         }
     }
-}
-
-/// How long the node may take from having a bundle to its last segment at the tester.
-pub(super) fn sending_time(t: &Tester<'_>) -> Duration {
-    // The bundle comes to the node by another door, is taken and forwarded; what is long comes window by window.
-    t.profile().answer_time() + t.profile().answer_time() + t.profile().round_trip
 }
 
 /// Waits for a connection of the node.
