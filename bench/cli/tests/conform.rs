@@ -234,3 +234,49 @@ fn a_node_that_is_silent_or_dies_is_told_as_that() {
     assert_eq!(dies.outcome, Outcome::Crash, "{}", dies.actual);
     assert!(dies.actual.contains("SIGSEGV"), "{}", dies.actual);
 }
+
+#[test]
+fn each_case_of_a_real_node_is_told_as_it_ends() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("node.yaml");
+    let text = "name: silent\ndoors: { ltp: { node: 127.0.0.1:0, tester: 127.0.0.1:0 } }\nresponse: 300 ms\n\
+                start: { command: [sleep, \"60\"], ready: { after: 100 ms } }\n\
+                ltp: { engine: 1, tester: 2, checkpoint_timer: 1 s, retransmission_limit: 1 }\n";
+    fs::write(&path, text).unwrap();
+    let run = |name: &str, more: &[&str]| {
+        let mut command = farlink();
+        command.args(["conform", "LTP-6.11-01", "--repeat", "2", "--node"]).arg(&path).args(more);
+        finish(command.arg("--out").arg(folder.path().join(name)))
+    };
+    let (_, results, progress) = run("text", &[]);
+    for line in ["silent: 1 of 2: LTP-6.11-01 ", "silent: 2 of 2: LTP-6.11-01 "] {
+        assert!(progress.contains(line), "{progress}");
+    }
+    assert!(!results.contains("1 of 2"), "{results}");
+    // Whoever reads JSON reads it from standard output.
+    let (_, results, progress) = run("json", &["--format", "json"]);
+    assert!(serde_json::from_str::<Results>(&results).is_ok() && progress.contains("2 of 2"), "{progress}");
+    let (_, _, progress) = run("quiet", &["--quiet"]);
+    assert!(!progress.contains(" of 2"), "{progress}");
+}
+
+#[test]
+fn an_address_where_nothing_listens_is_told_before_any_case() {
+    let folder = tempfile::tempdir().unwrap();
+    // Free a moment ago.
+    let free = std::net::UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let target = format!("udp:{free}");
+    let words = ["conform", "LTP-6.11", "--target", &target, "--listen", "udp:127.0.0.1:0", "--peer-engine", "2"];
+    let (code, results, error) = finish(farlink().args(words).arg("--out").arg(folder.path().join("udp")));
+    assert_eq!(code, 2, "{results}{error}");
+    assert!(error.contains(&target) && error.contains("start the node first"), "{error}");
+
+    let path = folder.path().join("node.yaml");
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let text = format!("name: gone\ndoors: {{ tcpcl: {{ node: \"{free}\" }} }}\ntcpcl: {{ tester: ipn:3.0 }}\n");
+    fs::write(&path, text).unwrap();
+    let words = ["conform", "TCPCL-4.2", "--node", path.to_str().unwrap()];
+    let (code, results, error) = finish(farlink().args(words).arg("--out").arg(folder.path().join("tcp")));
+    assert_eq!(code, 2, "{results}{error}");
+    assert!(error.contains(&format!("tcp:{free}")) && error.contains("start the node first"), "{error}");
+}

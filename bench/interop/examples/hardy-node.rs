@@ -1,7 +1,7 @@
 //! A node of hardy as a process of its own, for suites that judge it: `ipn:2.0` with TCPCLv4.
 //!
 //! ```text
-//! hardy-node --listen 127.0.0.1:4556 [--connect 127.0.0.1:4557] [--inbox DIR]
+//! hardy-node --listen 127.0.0.1:4556 [--connect 127.0.0.1:4557] [--inbox DIR] [--keepalive SECONDS]
 //! ```
 //!
 //! Its application on service 1 writes what it is given into the inbox, a file each; the one on service 7 sends it back. It
@@ -81,6 +81,7 @@ struct Arguments {
     listen: Option<SocketAddr>,
     connect: Option<SocketAddr>,
     inbox: Option<PathBuf>,
+    keepalive: Option<u16>,
 }
 
 fn arguments() -> std::result::Result<Option<Arguments>, String> {
@@ -94,7 +95,15 @@ fn arguments() -> std::result::Result<Option<Arguments>, String> {
             "--listen" => told.listen = Some(address(value()?)?),
             "--connect" => told.connect = Some(address(value()?)?),
             "--inbox" => told.inbox = Some(value()?.into()),
-            _ => return Err(format!("{word:?}: give --listen ADDRESS, --connect ADDRESS, --inbox DIR or --version")),
+            "--keepalive" => {
+                let text = value()?;
+                told.keepalive = Some(text.parse().map_err(|_| format!("{text:?} are no seconds, 0 to 65535"))?);
+            }
+            _ => {
+                return Err(format!(
+                    "{word:?}: give --listen ADDRESS, --connect ADDRESS, --inbox DIR, --keepalive SECONDS or --version"
+                ));
+            }
         }
     }
     Ok(Some(told))
@@ -112,7 +121,10 @@ async fn serve(told: Arguments) -> std::result::Result<(), String> {
     let keeps = Service1Or7::new(told.inbox.or_else(|| Some(std::env::temp_dir())));
     bpa.register_application(Service::Ipn(1), keeps).await.map_err(|error| format!("{error:?}"))?;
     bpa.register_application(Service::Ipn(7), Service1Or7::new(None)).await.map_err(|error| format!("{error:?}"))?;
-    let config = Config { address: told.listen, ..Config::default() };
+    let mut config = Config { address: told.listen, ..Config::default() };
+    if told.keepalive.is_some() {
+        config.session_defaults.keepalive_interval = told.keepalive;
+    }
     let cla = Arc::new(Cla::new(&config).map_err(|error| format!("{error:?}"))?);
     bpa.register_cla("tcp".to_owned(), cla.clone(), None).await.map_err(|error| format!("{error:?}"))?;
     println!("ready");

@@ -285,6 +285,7 @@ fn usual() -> Profile {
             tls: None,
             listens: true,
             connects: true,
+            on_demand: false,
             keepalive_s: Some(KEEPALIVE_S),
             contact_timeout: SESSION_PATIENCE,
             init_timeout: SESSION_PATIENCE,

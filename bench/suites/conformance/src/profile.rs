@@ -151,6 +151,8 @@ pub struct TcpclProfile {
     pub listens: bool,
     /// Whether it connects to the tester.
     pub connects: bool,
+    /// Whether it connects only when it has something to send, so that it is given a bundle first.
+    pub on_demand: bool,
     /// The keepalive interval that it proposes, in seconds.
     pub keepalive_s: Option<u16>,
     /// How long it waits for a contact header (`T_contact`).

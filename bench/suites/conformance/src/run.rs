@@ -57,7 +57,9 @@ impl Health {
         if self.0.contains_key(&suite) {
             return Ok(());
         }
-        match crate::cases::alive(suite, tester) {
+        let alive = crate::cases::alive(suite, tester);
+        tester.release();
+        match alive {
             Err(ended) if ended.kind == Kind::Ended => Err(ended),
             outcome => {
                 self.0.insert(suite, outcome.err());
@@ -242,6 +244,7 @@ fn once(case: Case, target: &mut dyn Target, options: Options, repetition: u32, 
         Err(Finding { kind, expected: "a node that goes on".to_owned(), actual: "it panicked".to_owned() })
     });
     let mut hangs = None;
+    tester.release();
     if let Some(why) = health.unfit(case.suite) {
         let Finding { expected, actual, .. } = why;
         tester.note(format!(
@@ -255,7 +258,6 @@ fn once(case: Case, target: &mut dyn Target, options: Options, repetition: u32, 
             finding = Err(ended);
         }
     } else if !panicked && tester.ended().is_none() {
-        tester.forget();
         let alive = catch_unwind(AssertUnwindSafe(|| crate::cases::alive(case.suite, &mut tester)));
         match alive {
             Ok(Ok(())) => {}
@@ -274,6 +276,7 @@ fn once(case: Case, target: &mut dyn Target, options: Options, repetition: u32, 
             }
         }
     }
+    tester.release();
     let (exchange, mut notes) = tester.into_parts();
     if !exchange.is_whole() {
         notes.push("the exchange was too long to be kept whole".to_owned());

@@ -162,6 +162,14 @@ impl<'a> Tester<'a> {
         self.medium.reset(stream);
     }
 
+    /// Ends what is left open when a case is over.
+    pub(crate) fn release(&mut self) {
+        for stream in self.medium.release() {
+            self.exchange.push(self.medium.now(), By::Tester, Deed::Reset(stream));
+        }
+        self.forget();
+    }
+
     /// Whether what the node sends on a connection is read.
     pub fn set_reading(&mut self, stream: Stream, reading: bool) {
         self.medium.set_reading(stream, reading);

@@ -8,7 +8,7 @@ use farlink_conformance::described::{Description, Real};
 #[test]
 fn every_description_of_the_fixtures_is_sound() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../fixtures/nodes");
-    let names = ["farlink", "hardy", "dtn7", "ion", "hdtn"];
+    let names = ["farlink", "hardy", "dtn7", "dtn7-active", "ion", "hdtn"];
     let files =
         std::fs::read_dir(&folder).unwrap().map(|entry| std::fs::read_to_string(entry.unwrap().path()).unwrap());
     let described = files.filter(|text| text.lines().any(|line| line.starts_with("name: "))).count();

@@ -205,6 +205,7 @@ fn profile(door: Door, listens: bool) -> Profile {
         tester: Eid::ipn(6, 0),
         listens,
         connects: !listens,
+        on_demand: false,
         keepalive_s: None,
         contact_timeout: Duration::from_secs(5),
         init_timeout: Duration::from_secs(5),

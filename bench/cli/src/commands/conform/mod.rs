@@ -74,6 +74,9 @@ pub struct ConformArguments {
     /// Write the outcomes to a file for --expected. What is explained there already stays explained.
     #[arg(long, value_name = "FILE")]
     save_expected: Option<PathBuf>,
+    /// Do not tell of each case of a described node on standard error as it ends.
+    #[arg(long)]
+    quiet: bool,
     /// How to print the results; `json` prints them alone.
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -115,7 +118,7 @@ fn judge(arguments: &ConformArguments, cases: &[Case]) -> Result<Ending, String>
         if text {
             say!("{}: {} cases", node.name(), cases.len() * arguments.repeat as usize);
         }
-        let judged = nodes::judge(node, cases, options, arguments.jobs, &folder, &stop)?;
+        let judged = nodes::judge(node, cases, options, arguments.jobs, arguments.quiet, &folder, &stop)?;
         if text {
             print::node(&judged, arguments.strict);
         }

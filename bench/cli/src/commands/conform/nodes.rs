@@ -129,6 +129,7 @@ pub fn judge(
     cases: &[Case],
     options: Options,
     jobs: Option<u16>,
+    quiet: bool,
     folder: &Folder,
     stop: &AtomicBool,
 ) -> Result<NodeResults, String> {
@@ -141,7 +142,8 @@ pub fn judge(
         Node::Builtin => {
             let jobs = jobs.map_or(processors, usize::from);
             let make = |_: usize| Ok(Builtin::new(options.seed));
-            let runs = side_by_side(cases, options, jobs, stop, make)?;
+            // It takes a second, and the results follow.
+            let runs = side_by_side(cases, options, jobs, stop, |_, _| {}, make)?;
             let profiles = Builtin::new(options.seed).profiles().to_vec();
             (runs, profiles, "virtual", Some(env!("CARGO_PKG_VERSION").to_owned()), None)
         }
@@ -157,6 +159,11 @@ pub fn judge(
                     format!("`{program}` is not on the PATH{}", hint.map_or(String::new(), |hint| format!(": {hint}")));
                 return Ok(NodeResults::skipped(name, file_text, why));
             }
+            if let Some(address) = first.absent() {
+                return Err(format!(
+                    "nothing listens at {address}, so {name} was not judged; start the node first, or give the address where it listens"
+                ));
+            }
             let jobs = usize::from(jobs.unwrap_or(1));
             if jobs > 1 && !can_run_side_by_side(&description) {
                 return Err(format!(
@@ -165,7 +172,14 @@ pub fn judge(
                 ));
             }
             let (version, profiles) = (first.version(), first.profiles().to_vec());
-            let runs = side_by_side(cases, options, jobs, stop, make)?;
+            let all = cases.len() * options.repeat as usize;
+            let told = |run: &CaseRun, ended: usize| {
+                if !quiet {
+                    let (id, outcome, time) = (run.case.id, run.outcome.as_str(), run.exchange.duration());
+                    complain!("{name}: {ended} of {all}: {id} {outcome} after {time}");
+                }
+            };
+            let runs = side_by_side(cases, options, jobs, stop, told, make)?;
             (runs, profiles, "wall", version, file_text)
         }
     };
@@ -197,15 +211,20 @@ fn can_run_side_by_side(description: &Description) -> bool {
 }
 
 /// Runs cases on several nodes of one kind at once. What comes out does not depend on how many: each case draws its own numbers.
+/// `told` hears of each that has ended, and how many that makes.
 fn side_by_side<T: Target>(
     cases: &[Case],
     options: Options,
     jobs: usize,
     stop: &AtomicBool,
+    told: impl Fn(&CaseRun, usize) + Sync,
     make: impl Fn(usize) -> Result<T, String> + Sync,
 ) -> Result<Vec<CaseRun>, String> {
     let all: Vec<(u32, Case)> =
         (0..options.repeat).flat_map(|repetition| cases.iter().map(move |case| (repetition, *case))).collect();
+    // What waits for timers takes longest: begun first, it is done when the rest is.
+    let mut order: Vec<usize> = (0..all.len()).collect();
+    order.sort_by_key(|place| !all[*place].1.tags.contains(&"timers"));
     let next = AtomicUsize::new(0);
     let done: Mutex<Vec<(usize, CaseRun)>> = Mutex::new(Vec::new());
     let work = |job: usize| -> Result<(), String> {
@@ -213,8 +232,8 @@ fn side_by_side<T: Target>(
         let mut gone: Option<String> = None;
         let mut health = run::Health::default();
         loop {
-            let place = next.fetch_add(1, Ordering::Relaxed);
-            let Some((repetition, case)) = all.get(place) else { return Ok(()) };
+            let Some(&place) = order.get(next.fetch_add(1, Ordering::Relaxed)) else { return Ok(()) };
+            let (repetition, case) = &all[place];
             let run = if stop.load(Ordering::Relaxed) {
                 run::not_tried(*case, *repetition, Outcome::Inconclusive, "the run was interrupted")
             } else if let Some(why) = &gone {
@@ -228,7 +247,9 @@ fn side_by_side<T: Target>(
                     gone = Some(format!("the node did not survive {}, and nothing says how to start it", case.id));
                 }
             }
-            done.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push((place, run));
+            let mut done = done.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            told(&run, done.len() + 1);
+            done.push((place, run));
         }
     };
     thread::scope(|scope| {

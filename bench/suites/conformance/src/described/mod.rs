@@ -159,6 +159,9 @@ pub struct Start {
     /// How long each of these may take.
     #[serde(default = "patience")]
     pub patience: Duration,
+    /// Whether each case gets a node that was just started: what a node could not send in one case, it sends in the next.
+    #[serde(default)]
+    pub each_case: bool,
 }
 
 /// When a node is ready.
@@ -321,6 +324,8 @@ pub struct TcpclDescription {
     pub listens: bool,
     #[serde(default)]
     pub connects: bool,
+    #[serde(default)]
+    pub on_demand: bool,
     #[serde(default)]
     pub keepalive_s: Option<u16>,
     #[serde(default = "minute")]
@@ -541,6 +546,7 @@ impl Description {
                 tester: any("tcpcl.tester", &told.tester)?,
                 listens: told.listens,
                 connects: told.connects,
+                on_demand: told.on_demand,
                 keepalive_s: told.keepalive_s,
                 contact_timeout: told.contact_timeout,
                 init_timeout: told.init_timeout,

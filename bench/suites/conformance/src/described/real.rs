@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::net::SocketAddr;
+use std::io::ErrorKind;
+use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -19,6 +20,9 @@ const DTN_EPOCH_UNIX_MS: u128 = 946_684_800_000;
 
 /// How often a start is tried again whose ports were taken meanwhile.
 const TRIES: u32 = 5;
+
+/// How long a host may take to say that nothing listens at a UDP port.
+const REFUSAL: std::time::Duration = std::time::Duration::from_millis(300);
 
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
@@ -54,6 +58,23 @@ impl Real {
     pub fn missing(&self) -> Option<&str> {
         let start = self.description.start.as_ref()?;
         start.requires.iter().find(|program| process::find(program).is_none()).map(String::as_str)
+    }
+
+    /// The first address of a node that runs already at which the host says that nothing listens.
+    pub fn absent(&self) -> Option<String> {
+        if self.description.start.is_some() {
+            return None;
+        }
+        self.description.doors.iter().find_map(|(door, addresses)| {
+            let node = addresses.node?;
+            match door.door().is_datagrams() {
+                true => refuses_datagrams(node).then(|| format!("udp:{node}")),
+                false => match TcpStream::connect_timeout(&node, self.description.response.to_std()) {
+                    Err(error) if error.kind() == ErrorKind::ConnectionRefused => Some(format!("tcp:{node}")),
+                    _ => None,
+                },
+            }
+        })
     }
 
     /// What the node says of its version.
@@ -116,6 +137,22 @@ impl Real {
     }
 }
 
+/// Whether the host of a UDP port says that nothing listens there. An empty datagram is of no protocol.
+fn refuses_datagrams(node: SocketAddr) -> bool {
+    let any = match node {
+        SocketAddr::V4(_) => SocketAddr::from((std::net::Ipv4Addr::UNSPECIFIED, 0)),
+        SocketAddr::V6(_) => SocketAddr::from((std::net::Ipv6Addr::UNSPECIFIED, 0)),
+    };
+    let asked = || -> std::io::Result<usize> {
+        let socket = UdpSocket::bind(any)?;
+        socket.connect(node)?;
+        socket.set_read_timeout(Some(REFUSAL))?;
+        socket.send(&[])?;
+        socket.recv(&mut [0; 1])
+    };
+    asked().is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused)
+}
+
 fn plan(start: &Start, words: &Words) -> Result<Plan, String> {
     let address = |text: &str| -> Result<SocketAddr, String> {
         let text = words.replace(text);
@@ -150,6 +187,9 @@ impl Target for Real {
     }
 
     fn start(&mut self, _configuration: usize, _seed: u64) -> Result<(), String> {
+        if self.is_fresh() {
+            self.stop();
+        }
         if self.running.is_none() {
             let started = self.launch()?;
             self.running = Some(started);
@@ -162,7 +202,7 @@ impl Target for Real {
     }
 
     fn is_fresh(&self) -> bool {
-        false
+        self.description.start.as_ref().is_some_and(|start| start.each_case)
     }
 
     fn can_restart(&self) -> bool {

@@ -198,6 +198,12 @@ pub trait Medium {
     /// told by [`Happening::Reset`] of a stream that was never opened.
     fn set_listening(&mut self, door: Door, listening: bool);
 
+    /// Resets every connection that still stands and tells which, so that no case finds what another has left: a node may use any
+    /// of them for what it has to send. A simulated node is another one for each case.
+    fn release(&mut self) -> Vec<Stream> {
+        Vec::new()
+    }
+
     /// What comes next, at the latest at `until`. Returns `None` when that instant has come.
     fn next(&mut self, until: Instant) -> Option<Arrival>;
 

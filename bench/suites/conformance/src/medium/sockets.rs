@@ -222,18 +222,20 @@ impl Sockets {
         let mut taken = Vec::new();
         for (door, listener, listens) in &self.listeners {
             while let Ok((socket, _)) = listener.accept() {
-                if *listens {
-                    taken.push((*door, socket));
-                } else {
-                    let _ = sockopt::set_socket_linger(&socket, Some(std::time::Duration::ZERO));
-                }
+                taken.push((*door, socket, *listens));
             }
         }
-        for (door, socket) in taken {
+        for (door, socket, listens) in taken {
             let stream = self.stream(door);
-            if self.take_up(stream, socket).is_ok() {
-                self.waiting.push_back(Arrival { at: self.now(), what: Happening::Opened { stream } });
-            }
+            let what = if !listens {
+                abandon(&socket);
+                Happening::Reset { stream }
+            } else if self.take_up(stream, socket).is_ok() {
+                Happening::Opened { stream }
+            } else {
+                continue;
+            };
+            self.waiting.push_back(Arrival { at: self.now(), what });
         }
     }
 
@@ -277,6 +279,11 @@ impl Sockets {
 
 fn in_use(door: &str, at: &str, error: &io::Error) -> String {
     format!("the tester cannot open {at} for {door}: {error}; end what uses it, or give the tester another address")
+}
+
+/// Has a connection be reset when it is dropped.
+fn abandon(socket: &TcpStream) {
+    let _ = sockopt::set_socket_linger(socket, Some(std::time::Duration::ZERO));
 }
 
 fn flush(connection: &mut Connection) {
@@ -344,9 +351,25 @@ impl Medium for Sockets {
 
     fn reset(&mut self, stream: Stream) {
         if let Some(place) = self.connections.iter().position(|c| c.stream == stream) {
-            let connection = self.connections.swap_remove(place);
-            let _ = sockopt::set_socket_linger(&connection.socket, Some(std::time::Duration::ZERO));
+            abandon(&self.connections.swap_remove(place).socket);
         }
+    }
+
+    fn release(&mut self) -> Vec<Stream> {
+        // What was opened meanwhile and nobody has asked for is left behind, too.
+        self.take_connections();
+        let connections = std::mem::take(&mut self.connections);
+        for connection in &connections {
+            abandon(&connection.socket);
+        }
+        self.waiting.retain(|arrival| {
+            matches!(
+                arrival.what,
+                Happening::Datagram { .. } | Happening::Delivered { .. } | Happening::Ended { .. }
+            )
+        });
+        self.listeners.iter_mut().for_each(|(_, _, listens)| *listens = true);
+        connections.into_iter().map(|connection| connection.stream).collect()
     }
 
     fn set_reading(&mut self, stream: Stream, reading: bool) {

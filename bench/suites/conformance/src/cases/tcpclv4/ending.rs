@@ -172,7 +172,7 @@ fn transfer_may_be_completed(t: &mut Tester<'_>) -> Result<(), Finding> {
         peer.write(t, &sess_term(0, term::UNKNOWN))?;
         peer.write(t, &segment(END, 0, &[], &data[half..]))?;
         peer.closes(t, t.profile().answer_time() + t.tcpcl()?.close_timeout)?;
-        let taken = peer.has_taken(0);
+        let taken = peer.has_taken(0, data.len());
         t.note(format!("the transfer was {}completed", if taken { "" } else { "not " }));
         peer.drop(t);
         live(t)

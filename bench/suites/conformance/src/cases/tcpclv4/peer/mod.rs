@@ -393,6 +393,10 @@ impl Peer {
 /// Waits for a connection of the node.
 pub(super) fn accept(t: &mut Tester<'_>) -> Result<Stream, Finding> {
     t.set_listening(Door::Tcpcl, true);
+    if t.tcpcl()?.on_demand {
+        let (payload, lifetime) = (vec![0; 10], Duration::from_secs(60));
+        t.order(&Order::Originate { door: Door::Tcpcl, payload, lifetime, flags: 0, anonymous: false })?;
+    }
     let until = t.now() + LONGEST_PAUSE + t.profile().answer_time();
     let stream = t.accept(Door::Tcpcl, until)?;
     t.set_listening(Door::Tcpcl, false);

@@ -110,9 +110,12 @@ impl Peer {
         }
     }
 
-    /// Whether an acknowledgment of the whole transfer has come so far.
-    pub(in crate::cases::tcpclv4) fn has_taken(&self, id: u64) -> bool {
-        self.log.iter().any(|(_, m)| matches!(m, Message::Ack { id: of, flags, .. } if *of == id && *flags & END != 0))
+    /// Whether an acknowledgment of a whole transfer of so many octets has come so far, whatever flags it bears.
+    pub(in crate::cases::tcpclv4) fn has_taken(&self, id: u64, length: usize) -> bool {
+        self.log.iter().any(|(_, m)| match m {
+            Message::Ack { id: of, flags, length: all } => *of == id && (flags & END != 0 || *all == length as u64),
+            _ => false,
+        })
     }
 
     /// Makes the node send a bundle of about so many octets over this session. Returns how its payload begins.
