@@ -43,14 +43,11 @@ fn changes(node: &str, words: &[&str], jobs: &str) -> String {
 /// Every case of both suites. They mostly wait, the longest for 90 s, and so side by side.
 #[test]
 fn hardy_and_dtn7_come_out_as_known() {
-    let nodes: [(&str, &[&str]); 3] = [
-        ("hardy", &["bpv7", "tcpclv4"]),
-        ("dtn7", &["bpv7", "tcpclv4"]),
-        ("dtn7-active", &["tcpclv4"]),
-    ];
+    let nodes: [(&str, &[&str]); 3] =
+        [("hardy", &["bpv7", "tcpclv4"]), ("dtn7", &["bpv7", "tcpclv4"]), ("dtn7-active", &["tcpclv4"])];
     let changed = thread::scope(|scope| {
         nodes
-            .map(|(node, words)| scope.spawn(move || changes(node, words, "8")))
+            .map(|(node, words)| scope.spawn(move || changes(node, words, "12")))
             .map(|judged| judged.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
     });
     assert!(changed.iter().all(String::is_empty), "{}", changed.concat());

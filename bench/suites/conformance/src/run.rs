@@ -262,7 +262,12 @@ fn once(case: Case, target: &mut dyn Target, options: Options, repetition: u32, 
         match alive {
             Ok(Ok(())) => {}
             Ok(Err(why)) if why.kind == Kind::Ended => finding = Err(why),
-            Ok(Err(why)) if matches!(why.kind, Kind::Unsupported | Kind::BenchError) => {
+            // A command may fail because the node that it speaks to is gone.
+            Ok(Err(why)) if why.kind == Kind::BenchError => match ends(&mut tester, profile.answer_time()) {
+                Some(ended) => finding = Err(ended),
+                None => tester.note(format!("whether the node is still alive was not asked: {}", why.actual)),
+            },
+            Ok(Err(why)) if why.kind == Kind::Unsupported => {
                 tester.note(format!("whether the node is still alive was not asked: {}", why.actual));
             }
             Ok(Err(why)) => match ends(&mut tester, profile.answer_time()) {

@@ -363,10 +363,7 @@ impl Medium for Sockets {
             abandon(&connection.socket);
         }
         self.waiting.retain(|arrival| {
-            matches!(
-                arrival.what,
-                Happening::Datagram { .. } | Happening::Delivered { .. } | Happening::Ended { .. }
-            )
+            matches!(arrival.what, Happening::Datagram { .. } | Happening::Delivered { .. } | Happening::Ended { .. })
         });
         self.listeners.iter_mut().for_each(|(_, _, listens)| *listens = true);
         connections.into_iter().map(|connection| connection.stream).collect()

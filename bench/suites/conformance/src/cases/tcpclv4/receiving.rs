@@ -148,7 +148,13 @@ fn bad_list_fails(t: &mut Tester<'_>) -> Result<(), Finding> {
             let length = data.len();
             let message = Message::Segment { flags: START | END, id: 40, items: Some(items), data };
             peer.write(t, &message.octets())?;
-            is_not_taken(t, &mut peer, 40, length, "a transfer whose extension list does not match its length is not taken")?;
+            is_not_taken(
+                t,
+                &mut peer,
+                40,
+                length,
+                "a transfer whose extension list does not match its length is not taken",
+            )?;
             peer.drop(t);
         }
         live(t)

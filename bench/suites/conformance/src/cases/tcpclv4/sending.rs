@@ -78,7 +78,8 @@ fn directions_interleave(t: &mut Tester<'_>) -> Result<(), Finding> {
         let before = peer.transfers.len();
         while !peer.has_taken(id, data.len()) || peer.transfers.is_empty() {
             if peer.next(t, until)?.is_none() {
-                let told = format!("{} transfers of the node, tester's taken: {}", before, peer.has_taken(id, data.len()));
+                let told =
+                    format!("{} transfers of the node, tester's taken: {}", before, peer.has_taken(id, data.len()));
                 return Err(Finding::remark("both transfers are completed", told));
             }
         }

@@ -128,6 +128,11 @@ impl Peer {
         self.write(t, &Message::Init(init).octets())?;
         if self.role == Role::Passive {
             self.expect_init(t)?;
+        } else if t.tcpcl()?.on_demand {
+            // The bundle for which the node has connected is no part of the case, and holds up those after it.
+            let until = t.now() + sending_time(t);
+            while self.transfers.is_empty() && self.next(t, until)?.is_some() {}
+            self.transfers.clear();
         }
         Ok(())
     }
