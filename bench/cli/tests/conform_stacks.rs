@@ -47,7 +47,7 @@ fn hardy_and_dtn7_come_out_as_known() {
         [("hardy", &["bpv7", "tcpclv4"]), ("dtn7", &["bpv7", "tcpclv4"]), ("dtn7-active", &["tcpclv4"])];
     let changed = thread::scope(|scope| {
         nodes
-            .map(|(node, words)| scope.spawn(move || changes(node, words, "12")))
+            .map(|(node, words)| scope.spawn(move || changes(node, words, "16")))
             .map(|judged| judged.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
     });
     assert!(changed.iter().all(String::is_empty), "{}", changed.concat());

@@ -132,7 +132,10 @@ fn many_ids(t: &mut Tester<'_>) -> Result<Vec<u64>, Finding> {
         let until = t.now() + sending_time(t);
         peer.read_until(t, until)?;
         peer.triggered(t, 100)?;
-        let ids = peer.transfers.iter().map(|sent| sent.id).collect();
+        let ids = peer.told(|m| match m {
+            Message::Segment { flags, id, .. } if flags & START != 0 => Some(*id),
+            _ => None,
+        });
         peer.terminate(t)?;
         Ok(ids)
     })
