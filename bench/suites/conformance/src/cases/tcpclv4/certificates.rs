@@ -294,7 +294,7 @@ mod tests {
         let leaf = der(&between.issue(&Names::default()).certificate);
         let (root, between) = (der(&root.certificate), der(&between.certificate));
         assert_eq!(leads_to(&[leaf.clone(), between.clone()], &root), Ok(()));
-        assert_eq!(leads_to(&[leaf.clone()], &root), Err("nothing that is shown leads to it".to_owned()));
+        assert_eq!(leads_to(std::slice::from_ref(&leaf), &root), Err("nothing that is shown leads to it".to_owned()));
         let other = der(&Authority::new("another root").certificate);
         assert!(leads_to(&[leaf, between], &other).is_err());
     }

@@ -11,7 +11,7 @@ pub(crate) use transfers::bundle_with;
 pub(super) use transfers::{Transfer, bundle, sending_time};
 
 use super::message::{END, Init, MAGIC, Message, REPLY, START, contact_header, sess_term, term, xfer_ack};
-use crate::medium::{Door, Happening, Stream};
+use crate::medium::{Door, Happening, Order, Stream};
 use crate::outcome::Finding;
 use crate::secure::Secure;
 use crate::tester::Tester;
