@@ -100,6 +100,36 @@ fn the_page_renders_in_a_browser_and_shows_the_figures_of_the_results() {
 }
 
 #[test]
+fn the_links_of_a_page_elsewhere_lead_to_the_captures() {
+    let temp = tempfile::tempdir().unwrap();
+    let sweep = write(temp.path(), SWEEP);
+    let (out, pages) = (temp.path().join("runs/50 % of #1"), temp.path().join("pages"));
+    fs::create_dir_all(out.parent().unwrap()).unwrap();
+    fs::create_dir(&pages).unwrap();
+    let page = pages.join("page.html");
+    let words = ["throughput", &sweep, "--only", "ber=0", "--html"];
+    let (code, stdout, stderr) = finish(farlink().args(words).arg(&page).arg("--out").arg(&out));
+    assert_eq!(code, 0, "{stdout}{stderr}");
+    let html = fs::read_to_string(&page).unwrap();
+    let links: Vec<&str> = html.split("<a href=\"").skip(1).map(|rest| rest.split_once('"').unwrap().0).collect();
+    assert_eq!(links.len(), 2, "{links:?}");
+    for link in links {
+        assert!(link.starts_with("../runs/50%20%25%20of%20%231/captures/"), "{link}");
+        let path = link.replace("%20", " ").replace("%23", "#").replace("%25", "%");
+        assert!(pages.join(&path).is_file(), "{path}");
+    }
+    // Where a page lies among the results, nothing leads out of them.
+    let html = fs::read_to_string(out.join("report.html")).unwrap();
+    assert!(html.contains("<a href=\"captures/") && !html.contains("../"));
+
+    let nowhere = temp.path().join("nowhere/page.html");
+    let other = temp.path().join("other");
+    let (code, _, stderr) = finish(farlink().args(words).arg(&nowhere).arg("--out").arg(&other));
+    assert_eq!(code, 2);
+    assert!(stderr.contains("nowhere") && stderr.contains("No such file"), "{stderr}");
+}
+
+#[test]
 fn a_regression_fails_and_says_how_much() {
     let temp = tempfile::tempdir().unwrap();
     let baseline = temp.path().join("baseline.json");

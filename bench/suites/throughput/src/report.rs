@@ -18,7 +18,9 @@ const LINES: usize = 6;
 const PLOTS: usize = 8;
 
 /// The page, as a file of its own. Its figures are those of the outcome: cells hold them to the last digit, as `data-value`.
-pub fn page(outcome: &Outcome) -> String {
+/// `way` leads from the folder of the page to that of the results, as in a link and with a slash at its end; it is empty for a
+/// page among the results.
+pub fn page(outcome: &Outcome, way: &str) -> String {
     let mut page = Page::new(&outcome.title).lead(lead(outcome));
     if let Some(comparison) = &outcome.comparison {
         page = page.section("Comparison", compared(comparison));
@@ -31,7 +33,7 @@ pub fn page(outcome: &Outcome) -> String {
     if delays != Html::default() {
         page = page.section("Delay of bundles", delays);
     }
-    page = page.section("Figures", figures(outcome));
+    page = page.section("Figures", figures(outcome, way));
     if let Some((point, trace)) = example(outcome) {
         page = page.section("One run from inside", inside(point, trace));
     }
@@ -135,7 +137,7 @@ const COLUMNS: [&str; 18] = [
     "receiver_memory_max_bytes",
 ];
 
-fn figures(outcome: &Outcome) -> Html {
+fn figures(outcome: &Outcome, way: &str) -> Html {
     let has = |name: &&str| outcome.points.iter().any(|point| point.figures.contains_key(*name));
     let present: Vec<&str> = COLUMNS.into_iter().filter(has).collect();
     let captured = outcome.points.iter().any(|point| point.capture.is_some());
@@ -180,7 +182,7 @@ fn figures(outcome: &Outcome) -> Html {
             });
         }
         if captured {
-            let link = point.capture.as_ref().map(|path| Html::link(path, "pcapng"));
+            let link = point.capture.as_ref().map(|path| Html::link(&format!("{way}{path}"), "pcapng"));
             cells.push(Cell::html(link.unwrap_or_default()));
         }
         table.row(&point.id, cells);

@@ -189,10 +189,10 @@ fn what_matches_nothing_is_an_error() {
 fn the_page_escapes_what_it_is_given() {
     let mut outcome = measure("sweep: s\nrepeat: 2\nltp: { light_time: [1 s], rate: 1 Mbit/s, amount: 10 kB }");
     outcome.title = "<script>alert(1)</script> & more".to_owned();
-    let page = report::page(&outcome);
+    let page = report::page(&outcome, "");
     assert!(!page.contains("<script") && page.contains("&lt;script&gt;alert(1)&lt;/script&gt; &amp; more"));
     for outside in ["http://", "https://", "url(", "@import", "<link rel=\"stylesheet"] {
         assert!(!page.contains(outside), "{outside}");
     }
-    assert_eq!(page, report::page(&outcome), "the same input gives the same page");
+    assert_eq!(page, report::page(&outcome, ""), "the same input gives the same page");
 }

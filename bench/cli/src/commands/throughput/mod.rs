@@ -125,11 +125,12 @@ fn measure(arguments: &ThroughputArguments) -> Result<Ending, String> {
     let json = serde_json::to_string_pretty(&outcome).map_err(|error| error.to_string())?;
     if let Some(out) = &arguments.out {
         write(&out.join("results.json"), &format!("{json}\n"))?;
-        write(&out.join("report.html"), &report::page(&outcome))?;
+        write(&out.join("report.html"), &report::page(&outcome, ""))?;
     }
     if let Some(path) = &arguments.html {
         // Captures lie in the folder of the results, which the page need not lie in.
-        write(path, &report::page(&outcome))?;
+        let way = arguments.out.as_ref().map(|out| way(path, out)).transpose()?.unwrap_or_default();
+        write(path, &report::page(&outcome, &way))?;
     }
     if let Some(path) = &arguments.save_baseline {
         Baseline::of(&outcome).save(path).map_err(|error| error.to_string())?;
@@ -180,6 +181,26 @@ fn make_folder(out: &Path) -> Result<PathBuf, String> {
 
 fn write(path: &Path, text: &str) -> Result<(), String> {
     std::fs::write(path, text).map_err(|error| format!("{}: {error}", path.display()))
+}
+
+/// The way from the page at this path to a folder, as in a link, with a slash at its end.
+fn way(page: &Path, folder: &Path) -> Result<String, String> {
+    let beside = page.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let whole = |path: &Path| path.canonicalize().map_err(|error| format!("{}: {error}", path.display()));
+    let (from, to) = (whole(beside)?, whole(folder)?);
+    let common = from.components().zip(to.components()).take_while(|(a, b)| a == b).count();
+    let mut way = "../".repeat(from.components().count() - common);
+    for part in to.components().skip(common) {
+        for octet in part.as_os_str().as_encoded_bytes() {
+            match octet {
+                // What stands for itself in a URI (RFC 3986 section 2.3).
+                b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => way.push(char::from(*octet)),
+                _ => way.push_str(&format!("%{octet:02X}")),
+            }
+        }
+        way.push('/');
+    }
+    Ok(way)
 }
 
 /// Where and when this is measured.
