@@ -5,3 +5,4 @@
 //! a log-likelihood ratio in steps that the decoder does not need to know. Zero is an erasure, which is what a punctured symbol is.
 
 pub mod ldpc;
+pub mod randomiser;
