@@ -5,4 +5,5 @@
 //! a log-likelihood ratio in steps that the decoder does not need to know. Zero is an erasure, which is what a punctured symbol is.
 
 pub mod ldpc;
+pub mod marker;
 pub mod randomiser;
