@@ -13,6 +13,7 @@
 //! - [`sdnv`]: the variable-length numbers of LTP (RFC 6256).
 //! - [`ltp`]: the Licklider Transmission Protocol's segments (RFC 5326 section 3).
 //! - [`tcpcl`]: the TCP convergence layer's messages (RFC 9174); [`stcp`], [`mtcp`] and [`udpcl`]: its smaller relatives.
+//! - [`ccsds`]: transfer frames of telemetry, AOS and telecommand, and the packets in them (132.0-B, 732.0-B, 232.0-B, 133.0-B, 133.1-B).
 //! - [`bpv7`]: bundles, their extension blocks and administrative records (RFC 9171 sections 4 and 6.1).
 //!
 //! # How to read and write a unit
@@ -36,6 +37,7 @@
 
 mod bounded;
 pub mod bpv7;
+pub mod ccsds;
 pub mod ltp;
 pub mod mtcp;
 pub mod sdnv;
