@@ -4,6 +4,7 @@
 //! the Blue Books number them. A soft symbol is an `i8`: its sign is the decision (positive for 0, as BPSK maps it), its size the confidence,
 //! a log-likelihood ratio in steps that the decoder does not need to know. Zero is an erasure, which is what a punctured symbol is.
 
+pub mod cltu;
 pub mod ldpc;
 pub mod marker;
 pub mod randomiser;
