@@ -8,7 +8,7 @@ mod support;
 use std::path::Path;
 use std::{env, fs, io};
 
-use support::{Random, arrivals, bundles, records, segment_seeds};
+use support::{Random, arrivals, bundles, ccsds_frames, ccsds_zones, records, segment_seeds};
 
 fn main() -> io::Result<()> {
     let folder = env::args_os().nth(1).ok_or_else(|| io::Error::other("name the folder to write to"))?;
@@ -29,5 +29,7 @@ fn main() -> io::Result<()> {
     write("record", records)?;
     write("extension", |random| (0..8).map(|_| farlink_wire::bpv7::PreviousNode(random.eid()).emit()).collect())?;
     write("eid_text", |random| (0..8).map(|_| random.eid().to_string().into_bytes()).collect())?;
+    write("ccsds_frame", ccsds_frames)?;
+    write("ccsds_zones", ccsds_zones)?;
     write("agent", arrivals)
 }

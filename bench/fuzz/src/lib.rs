@@ -4,6 +4,7 @@
 //! some thousands of inputs from seeds (`tests/seeded.rs`).
 
 mod agent;
+mod ccsds;
 mod ltp;
 
 use farlink_wire::bpv7::{
@@ -12,6 +13,7 @@ use farlink_wire::bpv7::{
 use farlink_wire::ltp::{Segment, segments};
 
 pub use agent::agent;
+pub use ccsds::{ccsds_frame, ccsds_zones};
 pub use ltp::{ltp_frame, ltp_operations};
 
 /// A number with the octets that a fuzzer has for it: what is read is written again in its shortest form.

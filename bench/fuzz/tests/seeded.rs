@@ -6,7 +6,7 @@
 #[allow(dead_code)]
 mod support;
 
-use support::{Random, arrivals, bundles, mutate, records, segment_seeds};
+use support::{Random, arrivals, bundles, ccsds_frames, ccsds_zones, mutate, records, segment_seeds};
 
 fn run(seed: u64, count: u64, target: fn(&[u8]), seeds: fn(&mut Random) -> Vec<Vec<u8>>) {
     let mut random = Random::new(seed);
@@ -71,4 +71,14 @@ fn eid_text() {
 #[test]
 fn agent() {
     run(9, 5_000, farlink_fuzz::agent, arrivals);
+}
+
+#[test]
+fn ccsds_frame() {
+    run(10, 20_000, farlink_fuzz::ccsds_frame, ccsds_frames);
+}
+
+#[test]
+fn ccsds_zone() {
+    run(11, 10_000, farlink_fuzz::ccsds_zones, ccsds_zones);
 }

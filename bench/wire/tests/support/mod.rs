@@ -247,3 +247,46 @@ pub fn arrivals(random: &mut Random) -> Vec<Vec<u8>> {
         })
         .collect()
 }
+
+/// Transfer frames and packets of all kinds.
+pub fn ccsds_frames(random: &mut Random) -> Vec<Vec<u8>> {
+    use farlink_wire::ccsds::{AosFrame, Encapsulation, FirstHeader, Protocol, SpacePacket, TcFrame, TmFrame};
+    let data = random.octets(60);
+    let error_control = random.below(2) == 1;
+    let first_header = FirstHeader::from_code(random.below(70) as u16);
+    let operational_control = (random.below(2) == 1).then_some([random.next() as u8; 4]);
+    let mut frames = vec![Vec::new(); 5];
+    let secondary = random.octets(10);
+    let secondary_header = (!secondary.is_empty()).then_some(&secondary[..]);
+    TmFrame { first_header, data: &data, operational_control, secondary_header, ..TmFrame::default() }
+        .emit(error_control, &mut frames[0]);
+    AosFrame { first_header, data: &data, operational_control, ..AosFrame::default() }
+        .emit(error_control, &mut frames[1]);
+    let tc = TcFrame { data: &data, virtual_channel: random.below(64) as u8, ..TcFrame::default() };
+    tc.emit(error_control, &mut frames[2]).expect("it is short");
+    let protocol = Protocol(random.below(8) as u8);
+    Encapsulation::new(protocol, &data).emit(&mut frames[3]).expect("it is short");
+    let data = [&data[..], &[0]].concat();
+    SpacePacket { data: &data, application: random.below(2048) as u16, ..SpacePacket::default() }
+        .emit(&mut frames[4])
+        .expect("it is short");
+    frames
+}
+
+/// Zones of frames as the fuzz target takes them: a count, a pointer and a length before each.
+pub fn ccsds_zones(random: &mut Random) -> Vec<Vec<u8>> {
+    let mut packer = farlink_wire::ccsds::Packer::new(1 + random.below(100) as usize);
+    let mut out = Vec::new();
+    for count in 0..8 {
+        for packet in &ccsds_frames(random)[3..] {
+            packer.push(packet).expect("a packet");
+        }
+        while let Some(zone) = packer.zone(random.below(8) == 0 && !packer.is_empty()) {
+            out.push(count);
+            out.extend(zone.first_header.code().to_be_bytes());
+            out.push(zone.data.len() as u8);
+            out.extend(zone.data);
+        }
+    }
+    vec![out]
+}
