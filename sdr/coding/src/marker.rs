@@ -126,10 +126,10 @@ impl Default for Settings {
 /// Why a synchroniser cannot be made.
 #[derive(Clone, Copy, PartialEq, Debug, thiserror::Error)]
 pub enum SettingsError {
-    /// More errors than a quarter of the marker: noise would do.
+    /// As many errors as a quarter of the marker, with which noise would do, or less than none.
     #[error("{errors} errors are allowed in a marker of {bits} bits: take less than {}", .bits / 4)]
     Errors {
-        /// The larger of the two settings.
+        /// The setting.
         errors: f32,
         /// The marker's length.
         bits: usize,
@@ -188,9 +188,10 @@ impl Synchroniser {
     /// # Errors
     /// See [`SettingsError`].
     pub fn new(marker: Marker, frame: usize, settings: Settings) -> Result<Self, SettingsError> {
-        let errors = settings.search_errors.max(settings.lock_errors);
-        // Also of a NaN.
-        if !(errors < marker.bits() as f32 / 4.0) {
+        let allowed = 0.0..marker.bits() as f32 / 4.0;
+        // Neither is a NaN allowed, which no range contains.
+        let refused = [settings.search_errors, settings.lock_errors].into_iter().find(|e| !allowed.contains(e));
+        if let Some(errors) = refused {
             return Err(SettingsError::Errors { errors, bits: marker.bits() });
         }
         if frame == 0 {
