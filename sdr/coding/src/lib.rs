@@ -8,3 +8,4 @@ pub mod cltu;
 pub mod ldpc;
 pub mod marker;
 pub mod randomiser;
+pub mod convolutional;
