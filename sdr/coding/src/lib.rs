@@ -9,3 +9,4 @@ pub mod ldpc;
 pub mod marker;
 pub mod randomiser;
 pub mod convolutional;
+pub mod reed_solomon;
