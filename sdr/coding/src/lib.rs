@@ -8,5 +8,6 @@ pub mod cltu;
 pub mod ldpc;
 pub mod marker;
 pub mod randomiser;
+pub mod concatenated;
 pub mod convolutional;
 pub mod reed_solomon;
