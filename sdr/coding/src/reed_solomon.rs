@@ -257,7 +257,7 @@ const fn generator<const PARITY: usize>() -> [u8; PARITY] {
         while power <= degree {
             let here = if power == degree { 1 } else { polynomial[PARITY - 1 - power] };
             next[PARITY - 1 - power] ^= product(here, root);
-            if power + 1 <= degree {
+            if power < degree {
                 next[PARITY - 2 - power] ^= here;
             }
             power += 1;

@@ -10,8 +10,7 @@ pub struct Hypothesis {
     /// Whether the symbols of G2 come the other way round than the standard says, as from an encoder without the inverter. Negating every
     /// second symbol mends it. Tried at rate 1/2 only: the punctured codes have no inverter, and that of rate 3/4 fits both ways alike.
     pub second_inverted: bool,
-    /// The share of the symbols' confidence that contradicts the likeliest path ([`Quality`](super::Quality)): below 0.05 for a code of rate 1/2 at
-    /// an Eb/N0 of 2 dB and more, and above 0.1 where the hypothesis is wrong.
+    /// The share of the symbols' confidence that contradicts the likeliest path ([`Quality`](super::Quality)): lowest where the hypothesis is right.
     pub disagreement: f64,
 }
 

@@ -6,7 +6,8 @@ mod portable;
 
 use super::Rate;
 
-/// Bits by which decisions lag behind the symbols before they are taken: 27 constraint lengths, since the code of rate 7/8 needs some 20.
+/// Bits by which decisions lag behind the symbols before they are taken: 27 constraint lengths, at which no rate was seen to lose anything
+/// against maximum likelihood (`tests/error_rates.rs`).
 pub const DEPTH: usize = 192;
 
 /// Bits that are decided at a time, unless [`Viterbi::with_segment`] says otherwise.
@@ -199,7 +200,7 @@ impl Viterbi {
         octets.resize(begin + count.div_ceil(8), 0);
         for (at, word) in self.decisions.iter().enumerate().rev() {
             octets[begin + at / 8] |= (state & 1) << (7 - at % 8);
-            state = (word >> state & 1) as u8 * 32 | state >> 1;
+            state = ((word >> state & 1) << 5) as u8 | (state >> 1);
         }
         self.restart();
         count
