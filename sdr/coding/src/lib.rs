@@ -5,9 +5,9 @@
 //! a log-likelihood ratio in steps that the decoder does not need to know. Zero is an erasure, which is what a punctured symbol is.
 
 pub mod cltu;
+pub mod concatenated;
+pub mod convolutional;
 pub mod ldpc;
 pub mod marker;
 pub mod randomiser;
-pub mod concatenated;
-pub mod convolutional;
 pub mod reed_solomon;

@@ -157,7 +157,7 @@ fn symbols(seed: u64, kind: u8, rate: Rate, count: usize) -> Vec<i8> {
     };
     let mut all: Vec<i8> = sent.into_iter().map(&mut symbol).collect();
     // Symbol erasures, in bursts.
-    if seed % 3 == 0 {
+    if seed.is_multiple_of(3) {
         let begin = random.random_range(0..all.len());
         let end = (begin + random.random_range(0..300)).min(all.len());
         all[begin..end].fill(0);
