@@ -270,8 +270,13 @@ fn at_once(ask: Ask, link: &mut Link, end: End) -> Result<Answer, LinkError> {
         Ask::SetGain { half, db } => link.set_gain(end, half, db).map(done),
         Ask::Start { half: Half::Receiver, at_ns, count } => link.start_receiver(end, at_ns, count).map(done),
         Ask::Start { half: Half::Transmitter, .. } => link.start_transmitter(end).map(done),
-        Ask::Stop { half: Half::Receiver } => Ok(done(link.stop_receiver(end))),
-        Ask::Stop { half: Half::Transmitter } => Ok(done(link.stop_transmitter(end))),
+        Ask::Stop { half } => {
+            match half {
+                Half::Receiver => link.stop_receiver(end),
+                Half::Transmitter => link.stop_transmitter(end),
+            }
+            Ok(Answer::Done)
+        }
         Ask::Time => Ok(Answer::Time { ns: link.now_ns() }),
         Ask::Losses => Ok(Answer::Losses(link.losses(end))),
         Ask::Describe { .. } | Ask::Open { .. } | Ask::Join { .. } | Ask::Close => {

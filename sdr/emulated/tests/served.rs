@@ -40,7 +40,7 @@ fn read(end: &OpenEnd, count: usize) -> Vec<Complex32> {
 fn two_programs_exchange_a_long_burst_in_lockstep() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path().join("links");
-    let server = Server::start(&folder, "moon", config(Pace::Samples)).unwrap();
+    let _server = Server::start(&folder, "moon", config(Pace::Samples)).unwrap();
     assert_eq!(std::fs::metadata(&folder).unwrap().permissions().mode() & 0o777, 0o700);
     let found = find(&folder);
     assert_eq!(found.len(), 1);
