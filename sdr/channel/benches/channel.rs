@@ -17,7 +17,7 @@ use num_complex::Complex32;
 
 const BLOCK: usize = 8192;
 
-/// Noise and a frequency offset, which is less than the above: its fractional delay is fixed at no offset of the clock.
+/// Noise, a frequency offset of a hundredth of the rate, and its resampler at a ratio of 1.00001.
 const GNU_RADIO: &str = "
 import time
 from gnuradio import gr, blocks, channels
