@@ -126,8 +126,8 @@ fn convert(converter: Converter, values: &mut [f32]) -> u64 {
             let beyond = !(level >= -1.0 - converter.highest && level <= converter.highest);
             count += u32::from(beyond);
             // What is no number goes to the lowest level.
-            let level = if level <= converter.highest { level } else { converter.highest };
             let level = if level >= -1.0 - converter.highest { level } else { -1.0 - converter.highest };
+            let level = if level <= converter.highest { level } else { converter.highest };
             *value = (level + 0.5) * converter.step;
         }
         clipped += u64::from(count);

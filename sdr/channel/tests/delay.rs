@@ -119,19 +119,19 @@ fn a_low_pass_has_the_doppler_and_the_delay_of_its_geometry() {
             let end = start + Duration::from_secs_f64(end_s);
             DelayLaw::of_places(&geometry, &orbiter, &site, start, end, Duration::from_secs(1)).unwrap()
         };
-        // Sends a tone of 0 Hz, and chips of ±1 four samples long.
+        // Sends a tone of 0 Hz, and a sum of waves that can be told at any time between samples.
         let mut tone = Delay::new(&config(law(1.0), CARRIER_HZ), RATE).unwrap();
-        let mut chips = Delay::new(&config(law(1.0), 0.0), RATE).unwrap();
-        let chip = |n: i64| {
-            let x = (n.div_euclid(4) as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-            let x = (x ^ (x >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-            if (x ^ (x >> 32)).count_ones() % 2 == 0 { 1.0 } else { -1.0 }
+        let mut waves = Delay::new(&config(law(1.0), 0.0), RATE).unwrap();
+        let phases = |t: f64| {
+            (1..=16).map(move |k| (f64::from(k) * 0.0187, TAU * (f64::from(k) * 0.0187 * t + 0.37 * f64::from(k * k))))
         };
+        let wave = |t: f64| phases(t).map(|(_, phase)| phase.cos()).sum::<f64>() / 4.0;
+        let slope = |t: f64| phases(t).map(|(frequency, phase)| -TAU * frequency * phase.sin()).sum::<f64>() / 4.0;
         let count = 60_000;
         let (mut turned, mut shifted) = (Vec::new(), Vec::new());
         tone.process(&vec![Complex32::new(1.0, 0.0); count], &mut turned).unwrap();
-        let sent: Vec<Complex32> = (0..count as i64).map(|n| Complex32::new(chip(n), 0.0)).collect();
-        chips.process(&sent, &mut shifted).unwrap();
+        let sent: Vec<Complex32> = (0..count).map(|n| Complex32::new(wave(n as f64) as f32, 0.0)).collect();
+        waves.process(&sent, &mut shifted).unwrap();
 
         // What the geometry says of light that arrives in the middle of the last 8192 samples.
         let middle = start + Duration::from_secs_f64((count - 4096) as f64 / RATE);
@@ -147,18 +147,17 @@ fn a_low_pass_has_the_doppler_and_the_delay_of_its_geometry() {
         assert!((measured_hz - doppler_hz).abs() < 4.0, "{measured_hz} Hz, by the geometry {doppler_hz} Hz");
         fastest = fastest.max(doppler_hz.abs());
 
-        // Correlation with what was sent, at whole samples around the delay: a triangle.
+        // By how much the delay would have to differ for the waves to fit best: one step of least squares, as it is next to nothing.
         let delay_samples = sight.range_km / SPEED_OF_LIGHT_KM_S * RATE;
-        let correlation = |lag: i64| -> f64 {
-            (count - 8192..count).map(|n| f64::from(shifted[n].re) * f64::from(chip(n as i64 - lag))).sum()
-        };
-        let near = delay_samples.round() as i64;
-        let lag = (near - 8..=near + 8).max_by(|a, b| correlation(*a).total_cmp(&correlation(*b))).unwrap();
-        // The two flanks of the triangle fall alike from its top.
-        let (left, right) = (correlation(lag - 2), correlation(lag + 2));
-        let slope = (correlation(lag - 1) - correlation(lag - 3) + correlation(lag + 1) - correlation(lag + 3)) / 4.0;
-        let top = lag as f64 + (right - left) / (2.0 * slope);
-        assert!((top - delay_samples).abs() < 0.05, "{top} samples, by the geometry {delay_samples}");
+        let per_sample = rate / (1.0 + rate);
+        let (mut of_slope, mut of_error) = (0.0, 0.0);
+        for n in (count - 8192..count).step_by(4) {
+            let t = n as f64 - (delay_samples + per_sample * (n as f64 - (count - 4096) as f64));
+            of_slope += slope(t) * slope(t);
+            of_error += slope(t) * (f64::from(shifted[n].re) - wave(t));
+        }
+        let off = -of_error / of_slope;
+        assert!(off.abs() < 2e-3, "{off} samples off the {delay_samples} of the geometry");
     }
     assert!(fastest > 100_000.0, "the pass is a fast one: {fastest} Hz");
 }
