@@ -3,11 +3,13 @@
 //! A [`Device`] is one radio with a transmitter, a receiver or both. What is wanted of it is read back from it, and what it loses is counted:
 //! a run in which samples were lost gives no verdict ([`Losses::inconclusive`]).
 //!
-//! - [`FileDevice`] plays and records files; [`TestDevice`] writes down what it is told.
+//! - [`safety`] decides what may be transmitted, and silences what gets out of control.
+//! - [`TestDevice`] writes down what it is told.
 
 mod clock;
 mod device;
 pub mod file;
+pub mod safety;
 mod test_device;
 
 pub use clock::{Clock, ManualClock, Monotonic};
