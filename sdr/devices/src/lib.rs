@@ -4,11 +4,13 @@
 //! a run in which samples were lost gives no verdict ([`Losses::inconclusive`]).
 //!
 //! - [`safety`] decides what may be transmitted, and silences what gets out of control.
+//! - [`keeper`] does so when the program has been killed.
 //! - [`TestDevice`] writes down what it is told.
 
 mod clock;
 mod device;
 pub mod file;
+pub mod keeper;
 pub mod safety;
 mod test_device;
 
