@@ -1,17 +1,19 @@
 //! Radios: what transmits and receives samples, guarded, recorded and looked at.
 //!
-//! A [`Device`] is one radio with a transmitter, a receiver or both. What is wanted of it is read back from it, and what it loses is counted:
-//! a run in which samples were lost gives no verdict ([`Losses::inconclusive`]).
+//! A [`Device`] is one radio with a transmitter, a receiver or both. What is wanted of it is read back from it, and what it
+//! loses is counted: a run in which samples were lost gives no verdict ([`Losses::inconclusive`]).
 //!
 //! - [`safety`] decides what may be transmitted, and silences what gets out of control.
 //! - [`keeper`] does so when the program has been killed.
-//! - [`TestDevice`] writes down what it is told.
+//! - [`sigmf`] recordings, and files of nothing but samples, are played and recorded by a [`FileDevice`], or beside any device
+//!   by [`file::Recorded`]; [`TestDevice`] writes down what it is told.
 
 mod clock;
 mod device;
 pub mod file;
 pub mod keeper;
 pub mod safety;
+pub mod sigmf;
 mod test_device;
 
 pub use clock::{Clock, ManualClock, Monotonic};

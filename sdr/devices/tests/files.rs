@@ -69,7 +69,10 @@ fn what_is_transmitted_into_a_file_is_played_again() {
         assert_eq!(device.time_ns(), Some(40_000_000));
         let worst = played.iter().zip(ramp(40_000)).map(|(a, b)| (a - b).norm()).fold(0.0, f32::max);
         assert_eq!(played.len(), 40_000);
-        assert!(worst <= if format == SampleFormat::Cf32Le { 0.0 } else { std::f32::consts::SQRT_2 / 65536.0 }, "{worst}");
+        assert!(
+            worst <= if format == SampleFormat::Cf32Le { 0.0 } else { std::f32::consts::SQRT_2 / 65536.0 },
+            "{worst}"
+        );
     }
 }
 
@@ -180,7 +183,11 @@ fn any_loss_makes_a_run_inconclusive() {
     );
     losses += Losses { overflows: u64::MAX, underflows: 2, late: 1 };
     let text = losses.inconclusive().unwrap();
-    assert!(text.contains(": 18446744073709551615 overflows of the receiver, 2 underflows of the transmitter, 1 late burst;"));
+    assert!(
+        text.contains(
+            ": 18446744073709551615 overflows of the receiver, 2 underflows of the transmitter, 1 late burst;"
+        )
+    );
     for one in [Losses { underflows: 1, ..Losses::default() }, Losses { late: 1, ..Losses::default() }] {
         assert!(one.inconclusive().is_some());
     }

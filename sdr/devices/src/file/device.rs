@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use num_complex::Complex32;
 
-use super::raw::nanoseconds;
-use super::{RecordingError, Sink, Source};
+use super::{RecordingError, Sink, Source, nanoseconds};
 use crate::device::{Burst, Device, DeviceError, Direction, Losses, Received, Settings};
 
 /// A device that receives what one file holds, and transmits into another.
 ///
-/// It is as fast as it is asked: its time is that of its samples. Its gain is 0 dB, always. What it plays has the rate and the frequency of the
-/// file, whatever is wanted: read back what [`Device::set`] gives. Once a file has been played, [`DeviceError::Ended`] says so.
+/// It is as fast as it is asked: its time is that of its samples. Its gain is 0 dB, always. What it plays has the rate and the
+/// frequency of the file, whatever is wanted: read back what [`Device::set`] gives. Once a file has been played,
+/// [`DeviceError::Ended`] says so.
 pub struct FileDevice {
     source: Option<Box<dyn Source>>,
     sink: Option<Box<dyn Sink>>,

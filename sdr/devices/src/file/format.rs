@@ -39,8 +39,8 @@ impl SampleFormat {
         }
     }
 
-    /// Appends samples to octets and tells how many were clipped: those beyond full scale, or not a number (which become 0), where the format
-    /// cannot hold them.
+    /// Appends samples to octets and tells how many were clipped: those beyond full scale, or not a number (which become 0),
+    /// where the format cannot hold them.
     pub fn encode(self, samples: &[Complex32], octets: &mut Vec<u8>) -> u64 {
         octets.reserve(samples.len() * self.sample_octets());
         let mut clipped = 0;

@@ -16,6 +16,7 @@ use crate::device::{Received, Settings};
 
 pub use device::FileDevice;
 pub use format::SampleFormat;
+pub(crate) use raw::nanoseconds;
 pub use raw::{RawReader, RawWriter};
 pub use recorded::Recorded;
 

@@ -144,7 +144,11 @@ impl RawWriter {
     }
 
     /// Writes samples and hands their octets to another, which may be a digest.
-    pub(crate) fn write_and(&mut self, samples: &[Complex32], also: &mut dyn FnMut(&[u8])) -> Result<(), RecordingError> {
+    pub(crate) fn write_and(
+        &mut self,
+        samples: &[Complex32],
+        also: &mut dyn FnMut(&[u8]),
+    ) -> Result<(), RecordingError> {
         for chunk in samples.chunks(CHUNK) {
             self.octets.clear();
             self.clipped += self.format.encode(chunk, &mut self.octets);

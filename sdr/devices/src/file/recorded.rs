@@ -11,7 +11,8 @@ use crate::device::{Burst, Device, DeviceError, Direction, Losses, Received, Set
 
 /// A device, with what it receives or what it transmits recorded.
 ///
-/// A gap in the time of the samples, and what the device lost, stand in the recording where they happened, if its format can hold them.
+/// A gap in the time of the samples, and what the device lost, stand in the recording where they happened, if its format can
+/// hold them.
 pub struct Recorded<D> {
     device: D,
     sinks: [Option<Box<dyn Sink>>; 2],
