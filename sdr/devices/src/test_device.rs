@@ -107,6 +107,8 @@ pub struct Faults {
     pub gain_stuck: bool,
     /// The gain comes out this much higher than asked, in dB.
     pub gain_excess_db: f64,
+    /// Both directions have one oscillator, so that setting the frequency of one sets that of the other.
+    pub one_oscillator: bool,
     /// A stream that is stopped runs on, though stopping it seems to succeed.
     pub runs_on: bool,
     /// Stopping a stream is refused this many times.
@@ -123,7 +125,8 @@ pub struct Faults {
 
 /// A device with both directions, that radiates nothing. Its gains are 0 to 60 dB.
 ///
-/// The receiver gives what was [fed](TestDevice::feed) to it; its transmitter takes everything at once. A burst for a time that has passed counts as late.
+/// The receiver gives what was [fed](TestDevice::feed) to it; its transmitter takes everything at once. A burst for a time that
+/// has passed counts as late.
 #[derive(Debug)]
 pub struct TestDevice {
     name: String,
@@ -240,6 +243,9 @@ impl Device for TestDevice {
         let gain_db = if self.faults.gain_stuck { slot.gain_db } else { wanted.gain_db + self.faults.gain_excess_db };
         *slot = Settings { gain_db: gain_db.clamp(0.0, 60.0), ..*wanted };
         let set = *slot;
+        if self.faults.one_oscillator {
+            self.settings.iter_mut().for_each(|settings| settings.frequency_hz = set.frequency_hz);
+        }
         self.note(request, true);
         Ok(set)
     }

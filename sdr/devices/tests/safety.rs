@@ -1,4 +1,5 @@
-//! Nothing is radiated that is not permitted, and silence follows whatever goes wrong: seen by a device that writes down what it is told.
+//! Nothing is radiated that is not permitted, and silence follows whatever goes wrong: seen by a device that writes down what
+//! it is told.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -90,7 +91,8 @@ fn without_a_permit_nothing_but_receiving_is_done() {
     assert_eq!(journal.requests(), [DOWN, STOP], "the device hears of none of them");
     for error in errors {
         let text = error.to_string();
-        let remedy = "no permit is given; say that the path is conducted and its attenuation, or name a licence and its band";
+        let remedy =
+            "no permit is given; say that the path is conducted and its attenuation, or name a licence and its band";
         assert!(text.ends_with(remedy), "{text}");
     }
     device.set(Direction::Receive, &wanted()).unwrap();
@@ -114,10 +116,7 @@ fn limits_hold_before_the_device_hears_of_it() {
     }
     // Not set, it is as it was found: at full gain, perhaps.
     let error = device.run(TX, true).unwrap_err().to_string();
-    assert_eq!(
-        error,
-        "test device: must not start the transmitter: its frequency and gain are not set; set it first"
-    );
+    assert_eq!(error, "test device: must not start the transmitter: its frequency and gain are not set; set it first");
     assert!(matches!(send(&mut device, 1), Err(DeviceError::Forbidden { .. })));
     assert_eq!(journal.requests(), before);
 
@@ -199,21 +198,33 @@ fn an_error_on_the_air_silences_it() {
     let why = "test device: cannot transmit: it is broken".to_owned();
     assert_eq!(device.state(), State::Silent { why, silence: SILENCE });
     let error = send(&mut device, 5).unwrap_err().to_string();
-    assert_eq!(
-        error,
-        "test device: must not transmit: it was silenced: test device: cannot transmit: it is broken"
-    );
+    assert_eq!(error, "test device: must not transmit: it was silenced: test device: cannot transmit: it is broken");
     silent_at_last(&journal);
 }
 
 #[test]
 fn a_device_that_sets_a_higher_gain_than_permitted_is_silenced() {
-    let Bench { mut device, journal, .. } =
-        guard(Some(rules()), Faults { gain_excess_db: 0.9, ..Faults::default() });
+    let Bench { mut device, journal, .. } = guard(Some(rules()), Faults { gain_excess_db: 0.9, ..Faults::default() });
     device.set(TX, &Settings { gain_db: 29.0, ..wanted() }).unwrap();
     device.run(TX, true).unwrap();
     let error = device.set(TX, &Settings { gain_db: 29.5, ..wanted() }).unwrap_err().to_string();
-    assert!(error.contains("it reads back otherwise than was asked: a gain of 30.4 dB is above the limit of 30 dB"), "{error}");
+    assert!(
+        error.contains("it reads back otherwise than was asked: a gain of 30.4 dB is above the limit of 30 dB"),
+        "{error}"
+    );
+    silent_at_last(&journal);
+}
+
+#[test]
+fn a_receiver_that_takes_the_transmitter_out_of_its_band_silences_it() {
+    let Bench { mut device, journal, .. } = on_air(Faults { one_oscillator: true, ..Faults::default() });
+    device.set(Direction::Receive, &Settings { frequency_hz: 436e6, ..wanted() }).unwrap();
+    assert_eq!(device.state(), State::Guarded);
+    let error = device.set(Direction::Receive, &Settings { frequency_hz: 2.2e9, ..wanted() }).unwrap_err().to_string();
+    assert!(
+        error.contains("it reads back otherwise than was asked: 2199500000 to 2200500000 Hz are not within"),
+        "{error}"
+    );
     silent_at_last(&journal);
 }
 
@@ -249,8 +260,7 @@ fn lost_control_is_seen_by_the_next_call_before_the_timer_wakes() {
 #[test]
 fn a_driver_that_hangs_is_told_of() {
     let hangs = Arc::new(AtomicBool::new(true));
-    let Bench { mut device, clock, journal } =
-        on_air(Faults { hangs: Arc::clone(&hangs), ..Faults::default() });
+    let Bench { mut device, clock, journal } = on_air(Faults { hangs: Arc::clone(&hangs), ..Faults::default() });
     let watch = device.watch();
     let sends = std::thread::spawn(move || {
         let sent = send(&mut device, 10);

@@ -83,8 +83,8 @@ pub struct Control {
 }
 
 impl Control {
-    /// Whoever controls the transmission says so now. Call it from what a person or a program steers by, not from a loop that would go on
-    /// without them.
+    /// Whoever controls the transmission says so now. Call it from what a person or a program steers by, not from a loop that
+    /// would go on without them.
     pub fn is_there(&self) {
         self.said_ns.fetch_max(self.clock.now_ns(), Ordering::SeqCst);
     }
@@ -96,8 +96,8 @@ impl Control {
 
 /// A device that transmits only as [`Rules`] permit, and is silenced otherwise.
 ///
-/// What a rule forbids is refused before the device hears of it, and changes nothing. Silence is for good: to transmit again, guard the device
-/// anew.
+/// What a rule forbids is refused before the device hears of it, and changes nothing. Silence is for good: to transmit again,
+/// guard the device anew.
 pub struct Guarded {
     shared: Arc<Shared>,
     name: String,
@@ -318,6 +318,16 @@ impl Inner {
         error
     }
 
+    /// Looks whether a transmitter on the air is still set as permitted after the receiver was set: many radios have one oscillator and one
+    /// clock for both.
+    fn mind_transmitter(&mut self) -> Result<(), DeviceError> {
+        let Some(rules) = self.rules.clone().filter(|_| self.device.runs(Direction::Transmit)) else { return Ok(()) };
+        let settings = self.device.settings(Direction::Transmit).map_err(|error| self.failed(error))?;
+        rules.check_settings(&settings).map_err(|why| self.astray(why))?;
+        self.sample_rate_hz = Some(settings.sample_rate_hz);
+        Ok(())
+    }
+
     /// Silences a device that is set otherwise than permitted.
     fn astray(&mut self, why: String) -> DeviceError {
         self.sample_rate_hz = None;
@@ -338,7 +348,10 @@ impl Device for Guarded {
 
     fn set(&mut self, direction: Direction, wanted: &Settings) -> Result<Settings, DeviceError> {
         if direction == Direction::Receive {
-            return lock(&self.shared.inner).device.set(direction, wanted);
+            let mut inner = lock(&self.shared.inner);
+            let set = inner.device.set(direction, wanted);
+            inner.mind_transmitter()?;
+            return set;
         }
         let (mut inner, rules) = self.permitted("set the transmitter")?;
         if let Some(why) = wanted.fault() {
@@ -382,11 +395,14 @@ impl Device for Guarded {
         }
         let (mut inner, rules) = self.permitted("start the transmitter")?;
         if inner.sample_rate_hz.is_none() {
-            return Err(inner.forbidden("start the transmitter", "its frequency and gain are not set; set it first".into()));
+            return Err(
+                inner.forbidden("start the transmitter", "its frequency and gain are not set; set it first".into())
+            );
         }
         // As the device has it now, and not as it was told once.
         let settings = inner.device.settings(direction).map_err(|error| inner.failed(error))?;
         rules.check_settings(&settings).map_err(|why| inner.astray(why))?;
+        inner.sample_rate_hz = Some(settings.sample_rate_hz);
         inner.device.run(direction, true).map_err(|error| inner.failed(error))
     }
 
@@ -398,7 +414,13 @@ impl Device for Guarded {
         let until = Instant::now() + timeout;
         loop {
             let left = until.saturating_duration_since(Instant::now());
-            let received = lock(&self.shared.inner).device.receive(samples, left.min(SLICE))?;
+            let mut inner = lock(&self.shared.inner);
+            let received = inner.device.receive(samples, left.min(SLICE)).map_err(|error| match error {
+                // A radio that is gone may still be on the air.
+                DeviceError::Lost { .. } => inner.failed(error),
+                error => error,
+            })?;
+            drop(inner);
             if received.count > 0 || left <= SLICE {
                 return Ok(received);
             }
