@@ -7,6 +7,7 @@
 //! - [`keeper`] does so when the program has been killed.
 //! - [`sigmf`] recordings, and files of nothing but samples, are played and recorded by a [`FileDevice`], or beside any device
 //!   by [`file::Recorded`]; [`TestDevice`] writes down what it is told.
+//! - [`spectrum`] shows what is in the samples.
 
 mod clock;
 mod device;
@@ -14,6 +15,7 @@ pub mod file;
 pub mod keeper;
 pub mod safety;
 pub mod sigmf;
+pub mod spectrum;
 mod test_device;
 
 pub use clock::{Clock, ManualClock, Monotonic};
