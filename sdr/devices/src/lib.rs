@@ -8,6 +8,7 @@
 //! - [`sigmf`] recordings, and files of nothing but samples, are played and recorded by a [`FileDevice`], or beside any device
 //!   by [`file::Recorded`]; [`TestDevice`] writes down what it is told.
 //! - [`spectrum`] shows what is in the samples.
+//! - With the feature `soapy`, `soapy` opens real radios through SoapySDR.
 
 mod clock;
 mod device;
@@ -15,6 +16,8 @@ pub mod file;
 pub mod keeper;
 pub mod safety;
 pub mod sigmf;
+#[cfg(feature = "soapy")]
+pub mod soapy;
 pub mod spectrum;
 mod test_device;
 
