@@ -42,7 +42,8 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// What no device can be set to, in words, or `None`: a rate or bandwidth that is not positive, or a value that is not finite.
+    /// What no device can be set to, in words, or `None`: a rate or bandwidth that is not positive, or a value that is not
+    /// finite.
     pub fn fault(&self) -> Option<String> {
         let positive = |value: f64| value.is_finite() && value > 0.0;
         if !positive(self.sample_rate_hz) {
@@ -74,7 +75,8 @@ pub struct Losses {
 impl Losses {
     /// Why nothing can be concluded from a run with these losses; `None` if nothing was lost.
     ///
-    /// What was measured may then be the computer and not the link: a lost sample looks like a bit error, a late burst like an outage.
+    /// What was measured may then be the computer and not the link: a lost sample looks like a bit error, a late burst like an
+    /// outage.
     pub fn inconclusive(&self) -> Option<String> {
         let count = |count: u64, one: &str, more: &str| match count {
             0 => None,
@@ -92,7 +94,10 @@ impl Losses {
         if lost.is_empty() {
             return None;
         }
-        Some(format!("the device lost samples: {}; lower the sample rate, or give it a processor of its own", lost.join(", ")))
+        Some(format!(
+            "the device lost samples: {}; lower the sample rate, or give it a processor of its own",
+            lost.join(", ")
+        ))
     }
 }
 
@@ -148,8 +153,8 @@ pub trait Device: Send {
     /// The device does not answer, or lacks the direction.
     fn gain_range_db(&mut self, direction: Direction) -> Result<RangeInclusive<f64>, DeviceError>;
 
-    /// Sets the gain and nothing else, in dB, and tells what the device says it is. To be silent must not depend on a frequency or a rate
-    /// that the device may refuse.
+    /// Sets the gain and nothing else, in dB, and tells what the device says it is. To be silent must not depend on a frequency
+    /// or a rate that the device may refuse.
     ///
     /// # Errors
     /// The device refuses, or lacks the direction.

@@ -1,5 +1,5 @@
-//! A device that a keeper holds is silenced whatever becomes of the program: tried with programs that are killed, stopped, panic and exit. What the
-//! device was told stands in a file.
+//! A device that a keeper holds is silenced whatever becomes of the program: tried with programs that are killed, stopped,
+//! panic and exit. What the device was told stands in a file.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
@@ -10,7 +10,7 @@ use std::sync::atomic::AtomicBool;
 use std::thread;
 use std::time::Duration;
 
-use farlink_sdr_devices::keeper::{Kept, KeeperError, hold};
+use farlink_sdr_devices::keeper::{KeeperError, Kept, hold};
 use farlink_sdr_devices::safety::{Duty, Guarded, Limits, Permit, Rules, Silence, State};
 use farlink_sdr_devices::{
     Burst, Device, DeviceError, Direction, Faults, Journal, Losses, Monotonic, Request, Settings, TestDevice, Told,
@@ -113,7 +113,13 @@ fn process_that_transmits() {
         let device = TestDevice::new().writing_to(&told_path()).unwrap();
         let device = Guarded::new(Box::new(device), Some(rules(60.0)), Arc::new(Monotonic::default())).unwrap();
         let control = device.control();
-        (Box::new(device), Box::new(move || { control.is_there(); true }))
+        (
+            Box::new(device),
+            Box::new(move || {
+                control.is_there();
+                true
+            }),
+        )
     } else {
         let mut command = process("process_that_keeps", &told_path(), "obeys");
         // Both write to the pipe that the test reads, which ends when both have ended.
@@ -177,7 +183,11 @@ impl Program {
 fn silenced(told: &[Told]) {
     let requests: Vec<&Request> = told.iter().map(|told| &told.request).collect();
     assert!(requests.iter().any(|request| matches!(request, Request::Transmit { .. })), "{requests:?}");
-    assert!(requests.ends_with(&[&DOWN, &STOP, &Request::Closed]), "{:?}", &requests[requests.len().saturating_sub(5)..]);
+    assert!(
+        requests.ends_with(&[&DOWN, &STOP, &Request::Closed]),
+        "{:?}",
+        &requests[requests.len().saturating_sub(5)..]
+    );
     assert!(told[told.len() - 3..].iter().all(|told| told.done));
 }
 
@@ -274,10 +284,7 @@ fn the_device_works_through_its_keeper_and_is_closed_in_order() {
     let bursts: Vec<&Request> =
         told.iter().map(|told| &told.request).filter(|request| matches!(request, Request::Transmit { .. })).collect();
     let part = |count, at_ns, ends| Request::Transmit { count, burst: Burst { at_ns, ends } };
-    assert_eq!(
-        bursts,
-        [&part(65536, Some(i64::MAX), false), &part(65536, None, false), &part(18928, None, true)]
-    );
+    assert_eq!(bursts, [&part(65536, Some(i64::MAX), false), &part(65536, None, false), &part(18928, None, true)]);
 }
 
 #[test]

@@ -15,7 +15,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use super::KeeperError;
 use super::wire::{Answer, LOOK, Reply, Request, SAMPLES, send, take};
 use crate::clock::Monotonic;
-use crate::device::{Device, DeviceError, Direction};
+use crate::device::{Device, DeviceError, Direction, Losses};
 use crate::safety::{Guarded, State};
 
 /// How long the first request may take to come.
@@ -36,15 +36,16 @@ pub struct Ending {
     pub ordered: bool,
 }
 
-/// Holds a device for the program that has started this process with [`Kept::start`](super::Kept::start), until it is told to close, or the
-/// program is gone, or control is lost. Then the device has been silenced, as far as it obeys, and what became of it stands on the standard
-/// error, too.
+/// Holds a device for the program that has started this process with [`Kept::start`](super::Kept::start), until it is told to
+/// close, or the program is gone, or control is lost. Then the device has been silenced, as far as it obeys, and what became of
+/// it stands on the standard error, too.
 ///
-/// This is all that such a process does: it takes the standard input, and SIGTERM, SIGINT and SIGHUP. If the driver hangs, it ends the process
-/// with status 3.
+/// This is all that such a process does: it takes the standard input, and SIGTERM, SIGINT and SIGHUP. If the driver hangs, it
+/// ends the process with status 3.
 ///
 /// # Errors
-/// The process was not started by a program that wants a device kept, or the device cannot be opened or guarded, which the program is told.
+/// The process was not started by a program that wants a device kept, or the device cannot be opened or guarded, which the
+/// program is told.
 pub fn hold(open: impl FnOnce() -> Result<Box<dyn Device>, DeviceError>) -> Result<Ending, KeeperError> {
     let system = |what| move |source| KeeperError::System { what, source };
     let input = io::stdin().as_fd().try_clone_to_owned().map_err(system("take the standard input"))?;
@@ -70,9 +71,9 @@ pub fn hold(open: impl FnOnce() -> Result<Box<dyn Device>, DeviceError>) -> Resu
     let device = match opened {
         Ok(device) => device,
         Err(why) => {
-            let refused = DeviceError::Refused { device: "the radio".to_owned(), what: "be held".to_owned(), why: why.clone() };
-            let reply = Reply { answer: Err(refused), losses: Default::default(), runs: [false; 2] };
-            farewell(&mut stream, &reply);
+            let refused =
+                DeviceError::Refused { device: "the radio".to_owned(), what: "be held".to_owned(), why: why.clone() };
+            farewell(&mut stream, Err(refused));
             return Err(KeeperError::Device(why));
         }
     };
@@ -134,7 +135,7 @@ fn keep(mut stream: UnixStream, mut device: Guarded, mut samples: Vec<Complex32>
     let _ = device.silence(&why);
     let ending = Ending { why, state: watch.state(), ordered };
     drop(device);
-    farewell(&mut stream, &Reply { answer: Ok(Answer::Ended(ending.state.clone())), losses: Default::default(), runs: [false; 2] });
+    farewell(&mut stream, Ok(Answer::Ended(ending.state.clone())));
     match &ending.state {
         State::Silent { .. } if ordered => {}
         State::Silent { silence: Some(silence), .. } => {
@@ -168,16 +169,19 @@ fn answer_to(
             received.truncate(got.as_ref().map_or(0, |got| got.count));
             got.map(Answer::Received)
         }
-        Request::Transmit { burst, timeout } => device.transmit(samples, burst, timeout.min(LOOK * 5)).map(Answer::Taken),
+        Request::Transmit { burst, timeout } => {
+            device.transmit(samples, burst, timeout.min(LOOK * 5)).map(Answer::Taken)
+        }
         Request::Time => Ok(Answer::Time(device.time_ns())),
         Request::Hold { .. } | Request::Control | Request::Close => Ok(Answer::Done),
     }
 }
 
 /// Says a last word, to whom may be gone or stopped.
-fn farewell(stream: &mut UnixStream, reply: &Reply) {
+fn farewell(stream: &mut UnixStream, answer: Result<Answer, DeviceError>) {
+    let reply = Reply { answer, losses: Losses::default(), runs: [false; 2] };
     let until = Instant::now() + FAREWELL;
-    let _ = send(stream, reply, &[], &mut || Instant::now() < until);
+    let _ = send(stream, &reply, &[], &mut || Instant::now() < until);
 }
 
 /// Says a word to whoever reads it; the terminal may be gone with the program.

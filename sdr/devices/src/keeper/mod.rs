@@ -1,13 +1,15 @@
 //! A device held by a process of its own, so that it is silenced even when the program is killed.
 //!
-//! A process that gets SIGKILL can do nothing more, and a radio goes on with the gain it has. Therefore a device for transmission is opened by
-//! another process, the *keeper*: the program starts itself again with a command that calls [`hold`], and speaks with it over a pair of Unix
-//! sockets through [`Kept`]. The system closes the program's end whatever the program dies of; the keeper sees the end of file, brings the
-//! gain down, stops the stream, reads both back and ends. It does the same when control is lost, as a program that hangs keeps its socket
-//! open, and on SIGTERM, SIGINT and SIGHUP. It is in a process group of its own, so that Ctrl-C in a terminal reaches the program alone.
+//! A process that gets SIGKILL can do nothing more, and a radio goes on with the gain it has. Therefore a device for
+//! transmission is opened by another process, the *keeper*: the program starts itself again with a command that calls [`hold`],
+//! and speaks with it over a pair of Unix sockets through [`Kept`]. The system closes the program's end whatever the program
+//! dies of; the keeper sees the end of file, brings the gain down, stops the stream, reads both back and ends. It does the same
+//! when control is lost, as a program that hangs keeps its socket open, and on SIGTERM, SIGINT and SIGHUP. It is in a process
+//! group of its own, so that Ctrl-C in a terminal reaches the program alone.
 //!
-//! What it cannot help: the keeper itself killed (the program is told, as the device is lost), the power cut, and a driver that does not come
-//! back from a call, in which case the keeper ends itself after the dead-man time and two seconds, and the system takes the device from it.
+//! What it cannot help: the keeper itself killed (the program is told, as the device is lost), the power cut, and a driver that
+//! does not come back from a call, in which case the keeper ends itself after the dead-man time and two seconds, and the system
+//! takes the device from it.
 
 mod holder;
 mod parent;

@@ -91,7 +91,9 @@ impl Line {
                 self.runs = [false; 2];
                 let why = match &state {
                     State::Silent { why, .. } => format!("its keeper has silenced it and ended: {why}"),
-                    State::Disobeys { why, what } => format!("its keeper has ended ({why}), and it does not obey: {what}"),
+                    State::Disobeys { why, what } => {
+                        format!("its keeper has ended ({why}), and it does not obey: {what}")
+                    }
                     State::Stuck { why } => format!("its keeper has ended, as its driver hangs: {why}"),
                     State::Guarded => "its keeper has ended".to_owned(),
                 };
@@ -114,8 +116,8 @@ impl Line {
 
 impl Kept {
     /// Starts a keeper and lets it hold a device under rules; without any, it may receive only. The command must end up in
-    /// [`hold`](super::hold): most often it is this program again, with a command of its own that says which device to open. Its standard
-    /// input is taken.
+    /// [`hold`](super::hold): most often it is this program again, with a command of its own that says which device to open.
+    /// Its standard input is taken.
     ///
     /// # Errors
     /// The command cannot be started or is no keeper; the device cannot be opened or guarded.
@@ -132,14 +134,8 @@ impl Kept {
         let child = command.spawn().map_err(|source| KeeperError::Start { command: words.clone(), source })?;
         // It has the keeper's end of the socket, and an end that stays open here would hide that the keeper is gone.
         drop(command);
-        let line = Line {
-            stream,
-            name: words,
-            samples: Vec::new(),
-            losses: Losses::default(),
-            runs: [false; 2],
-            ended: None,
-        };
+        let line =
+            Line { stream, name: words, samples: Vec::new(), losses: Losses::default(), runs: [false; 2], ended: None };
         let line = Arc::new(Mutex::new(line));
         let mut kept =
             Kept { line, child: Some(child), name: String::new(), has: [false; 2], tells_losses: [false; 2] };

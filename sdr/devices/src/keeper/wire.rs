@@ -25,16 +25,37 @@ pub(super) const LOOK: Duration = Duration::from_millis(20);
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub(super) enum Request {
     /// First: under which rules.
-    Hold { rules: Option<Rules> },
-    Set { direction: Direction, wanted: Settings },
-    Settings { direction: Direction },
-    GainRange { direction: Direction },
-    SetGain { direction: Direction, gain_db: f64 },
-    Run { direction: Direction, runs: bool },
+    Hold {
+        rules: Option<Rules>,
+    },
+    Set {
+        direction: Direction,
+        wanted: Settings,
+    },
+    Settings {
+        direction: Direction,
+    },
+    GainRange {
+        direction: Direction,
+    },
+    SetGain {
+        direction: Direction,
+        gain_db: f64,
+    },
+    Run {
+        direction: Direction,
+        runs: bool,
+    },
     /// For this many samples at most.
-    Receive { most: usize, timeout: Duration },
+    Receive {
+        most: usize,
+        timeout: Duration,
+    },
     /// The samples follow.
-    Transmit { burst: Burst, timeout: Duration },
+    Transmit {
+        burst: Burst,
+        timeout: Duration,
+    },
     Time,
     /// Control is there.
     Control,
@@ -55,7 +76,11 @@ pub(super) struct Reply {
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub(super) enum Answer {
     /// To [`Request::Hold`].
-    Held { name: String, has: [bool; 2], tells_losses: [bool; 2] },
+    Held {
+        name: String,
+        has: [bool; 2],
+        tells_losses: [bool; 2],
+    },
     Settings(Settings),
     Range([f64; 2]),
     Gain(f64),

@@ -1,7 +1,8 @@
 //! What may be radiated, and silence when control is lost.
 //!
-//! A [`Guarded`] device transmits only under [`Rules`]: a [`Permit`] that says why it may, [`Limits`] on frequency, gain and duty, and a dead-man
-//! timer. It is silenced, which is to say its gain is brought down to the lowest and its stream stopped, and both are read back,
+//! A [`Guarded`] device transmits only under [`Rules`]: a [`Permit`] that says why it may, [`Limits`] on frequency, gain and
+//! duty, and a dead-man timer. It is silenced, which is to say its gain is brought down to the lowest and its stream stopped,
+//! and both are read back,
 //!
 //! - when it is taken over, as nobody knows how it was left;
 //! - when it is closed or dropped, by a panic as well;

@@ -11,7 +11,8 @@ use crate::device::Settings;
 pub enum Permit {
     /// Nothing is radiated: a cable leads to the receiver.
     Conducted {
-        /// What the cable and its attenuators take, in dB: above 0, and at most 200. It protects the receiver; a cable alone takes next to nothing.
+        /// What the cable and its attenuators take, in dB: above 0, and at most 200. It protects the receiver; a cable alone
+        /// takes next to nothing.
         attenuation_db: f64,
     },
     /// It is radiated under a licence.
@@ -31,8 +32,8 @@ pub struct Limits {
     pub frequency_hz: Option<[f64; 2]>,
     /// The highest gain, in dB, on the device's own scale.
     pub gain_db: f64,
-    /// The occupied bandwidth of the signal, in Hz (Radio Regulations, 1.153). All of it must lie within the band. Without it the signal is
-    /// taken to be as wide as its sample rate.
+    /// The occupied bandwidth of the signal, in Hz (Radio Regulations, 1.153). All of it must lie within the band. Without it
+    /// the signal is taken to be as wide as its sample rate.
     pub occupied_hz: Option<f64>,
     /// How much of the time.
     pub duty: Duty,
@@ -141,7 +142,8 @@ impl Rules {
             // Negated, so that what is not a number is outside.
             if !(from <= low && high <= to) {
                 return Err(format!(
-                    "{low} to {high} Hz are not within {from} to {to} Hz, {rule}; tune into it, or state the signal's occupied bandwidth"
+                    "{low} to {high} Hz are not within {from} to {to} Hz, {rule}; tune into it, or state the signal's occupied \
+                     bandwidth"
                 ));
             }
         }
@@ -197,7 +199,9 @@ mod tests {
             said(|rules| rules.permit = licence("x", [2.0, 1.0])),
             "permit.licence.band_hz: 2 Hz to 1 Hz is no band; give its lower edge first"
         );
-        assert!(said(|rules| rules.limits.frequency_hz = Some([0.0, f64::INFINITY])).starts_with("limits.frequency_hz: "));
+        assert!(
+            said(|rules| rules.limits.frequency_hz = Some([0.0, f64::INFINITY])).starts_with("limits.frequency_hz: ")
+        );
         assert!(said(|rules| rules.limits.gain_db = f64::NAN).starts_with("limits.gain_db: "));
         assert!(said(|rules| rules.limits.occupied_hz = Some(0.0)).starts_with("limits.occupied_hz: "));
         assert!(said(|rules| rules.limits.duty.share = 1.01).starts_with("limits.duty.share: "));
@@ -208,8 +212,7 @@ mod tests {
 
     #[test]
     fn the_whole_signal_must_lie_within_the_band() {
-        let settings =
-            Settings { sample_rate_hz: 1e6, frequency_hz: 435.5e6, gain_db: 20.0, bandwidth_hz: Some(1e3) };
+        let settings = Settings { sample_rate_hz: 1e6, frequency_hz: 435.5e6, gain_db: 20.0, bandwidth_hz: Some(1e3) };
         let at = |frequency_hz| Settings { frequency_hz, ..settings };
         assert_eq!(rules().check_settings(&settings), Ok(()));
         assert_eq!(rules().check_settings(&at(437.5e6)), Ok(()));

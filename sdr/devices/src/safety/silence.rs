@@ -32,8 +32,8 @@ pub struct Disobedience {
     pub what: String,
 }
 
-/// Brings the gain down to the lowest, stops the stream, and reads both back. Each is tried though the other fails, and a panic of the driver is
-/// an error as any other.
+/// Brings the gain down to the lowest, stops the stream, and reads both back. Each is tried though the other fails, and a panic
+/// of the driver is an error as any other.
 ///
 /// Whether a stream runs is what the driver says: no radio tells it from the air.
 ///
@@ -54,18 +54,23 @@ pub fn silence(device: &mut dyn Device) -> Result<Silence, Disobedience> {
 fn attempt(device: &mut dyn Device) -> Result<Silence, Vec<String>> {
     let tx = Direction::Transmit;
     let mut faults = Vec::new();
-    let mut said = |what: &str, result: Result<f64, String>| result.map_err(|why| faults.push(format!("{what}: {why}"))).ok();
+    let mut said =
+        |what: &str, result: Result<f64, String>| result.map_err(|why| faults.push(format!("{what}: {why}"))).ok();
 
-    let lowest_db = said("its lowest gain is not known", guarded(|| device.gain_range_db(tx).map(|range| *range.start())));
+    let lowest_db =
+        said("its lowest gain is not known", guarded(|| device.gain_range_db(tx).map(|range| *range.start())));
     // Without a range, down to what no device is below.
     said("the gain cannot be brought down", guarded(|| device.set_gain_db(tx, lowest_db.unwrap_or(0.0))));
     said("the stream cannot be stopped", guarded(|| device.run(tx, false).map(|()| 0.0)));
-    let gain_db = said("the gain cannot be read back", guarded(|| device.settings(tx).map(|settings| settings.gain_db)));
-    let runs = said("whether the stream runs cannot be read back", guarded(|| Ok(f64::from(u8::from(device.runs(tx))))));
+    let gain_db =
+        said("the gain cannot be read back", guarded(|| device.settings(tx).map(|settings| settings.gain_db)));
+    let runs =
+        said("whether the stream runs cannot be read back", guarded(|| Ok(f64::from(u8::from(device.runs(tx))))));
 
     if let (Some(gain_db), Some(lowest_db)) = (gain_db, lowest_db) {
-        // Negated, so that what is not a number is too high.
-        if !(gain_db <= lowest_db + TOLERANCE_DB) {
+        // What is not a number is not low enough.
+        let low_enough = gain_db <= lowest_db + TOLERANCE_DB;
+        if !low_enough {
             faults.push(format!("its gain reads back as {gain_db} dB after it was brought down to {lowest_db} dB"));
         } else if runs == Some(0.0) {
             // What was refused but is so nevertheless is silence, too.
