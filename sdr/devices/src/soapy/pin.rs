@@ -11,7 +11,8 @@ const DRIVERS: [&str; 2] = ["driver", "remote:driver"];
 /// The driver of sound cards, SoapyAudio.
 const SOUND_CARD: &str = "audio";
 
-/// A device's arguments: `key=value` pairs with commas between them.
+/// A device's arguments: `key=value` pairs with commas between them. What is written of them can be read again, and names the
+/// same device.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Arguments(pub(super) BTreeMap<String, String>);
 
@@ -19,7 +20,9 @@ impl fmt::Display for Arguments {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // The driver first, as people write it.
         let driver = self.0.iter().filter(|(key, _)| *key == "driver");
-        let rest = self.0.iter().filter(|(key, _)| *key != "driver");
+        // What a driver says for people alone is left out, and what could not be read again.
+        let fit = |(key, value): &(&String, &String)| *key != "driver" && *key != "label" && !value.contains(',');
+        let rest = self.0.iter().filter(fit);
         let pairs: Vec<String> = driver.chain(rest).map(|(key, value)| format!("{key}={value}")).collect();
         f.write_str(&pairs.join(","))
     }
@@ -132,9 +135,12 @@ mod tests {
 
     #[test]
     fn exactly_one_device_may_match() {
+        let mut labelled = arguments("driver=uhd,serial=1,type=b200");
+        labelled.0.insert("label".to_owned(), "B200, the first".to_owned());
+        labelled.0.insert("note".to_owned(), "this, and that".to_owned());
         let found = || {
             vec![
-                arguments("driver=uhd,serial=1,type=b200"),
+                labelled.clone(),
                 arguments("driver=uhd,serial=2,type=b200"),
                 Arguments([("driver".to_owned(), "audio".to_owned())].into()),
             ]
