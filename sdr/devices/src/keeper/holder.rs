@@ -118,6 +118,10 @@ fn keep(mut stream: UnixStream, mut device: Guarded, mut samples: Vec<Complex32>
         if let State::Silent { why, .. } | State::Disobeys { why, .. } | State::Stuck { why } = watch.state() {
             break (why, false);
         }
+        // A program that asks without a pause must not keep the signal from being seen.
+        if signalled.load(Ordering::SeqCst) {
+            break ("its keeper got a signal to end".to_owned(), false);
+        }
         answer = match exchanged {
             Ok(Request::Close) => break ("it was closed".to_owned(), true),
             Ok(Request::Control) => {
@@ -125,7 +129,6 @@ fn keep(mut stream: UnixStream, mut device: Guarded, mut samples: Vec<Complex32>
                 Ok(Answer::Done)
             }
             Ok(request) => answer_to(request, &mut device, &samples, &mut received),
-            Err(_) if signalled.load(Ordering::SeqCst) => break ("its keeper got a signal to end".to_owned(), false),
             Err(KeeperError::Gone) => break ("the program that used it is gone".to_owned(), false),
             Err(error) => break (error.to_string(), false),
         };
