@@ -1,8 +1,11 @@
 //! The words of a description that are replaced when its node is started.
 
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::ops::Range;
 use std::path::Path;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::{Description, DoorName, ReadyWhen};
 use crate::medium::SocketDoor;
@@ -136,23 +139,44 @@ struct Held {
     streams: Vec<TcpListener>,
 }
 
+/// Where ports are chosen from. Linux gives those from 32768 on to whoever asks for none, and so to the connections of every other program:
+/// one that was free a moment ago may have an owner when the node is there to take it, and a stranger then answers for the node.
+const PORTS: Range<u16> = 10_000..32_000;
+/// How many of them one process uses, so that two that judge side by side choose from different ones.
+const WINDOW: u16 = 200;
+/// How many ports this process has looked at.
+static LOOKED_AT: AtomicU32 = AtomicU32::new(0);
+
+/// The ports to try, in turn: those of this process first, then all.
+fn candidates() -> impl Iterator<Item = u16> {
+    let windows = u32::from((PORTS.end - PORTS.start) / WINDOW);
+    // Processes that are started one after the other have numbers that follow each other.
+    let window = std::process::id().wrapping_mul(61) % windows;
+    let first = PORTS.start + window as u16 * WINDOW;
+    let own = (0..WINDOW).map(move |_| first + (LOOKED_AT.fetch_add(1, Ordering::Relaxed) % u32::from(WINDOW)) as u16);
+    own.chain(PORTS)
+}
+
 impl Held {
     fn port(&mut self, address: SocketAddr, datagrams: bool) -> Result<SocketAddr, String> {
         if address.port() != 0 {
             return Ok(address);
         }
-        let none = |error: std::io::Error| format!("no free port at {}: {error}", address.ip());
-        if datagrams {
-            let socket = UdpSocket::bind(address).map_err(none)?;
-            let found = socket.local_addr().map_err(none)?;
-            self.datagrams.push(socket);
-            Ok(found)
-        } else {
-            let socket = TcpListener::bind(address).map_err(none)?;
-            let found = socket.local_addr().map_err(none)?;
-            self.streams.push(socket);
-            Ok(found)
+        let mut refused = None;
+        for port in candidates() {
+            let address = SocketAddr::new(address.ip(), port);
+            let bound = match datagrams {
+                true => UdpSocket::bind(address).map(|socket| self.datagrams.push(socket)),
+                false => TcpListener::bind(address).map(|socket| self.streams.push(socket)),
+            };
+            match bound {
+                Ok(()) => return Ok(address),
+                Err(error) if error.kind() == ErrorKind::AddrInUse => refused = Some(error),
+                Err(error) => return Err(format!("no free port at {}: {error}", address.ip())),
+            }
         }
+        let why = refused.map_or_else(String::new, |error| format!(": {error}"));
+        Err(format!("no port from {} to {} is free at {}{why}", PORTS.start, PORTS.end - 1, address.ip()))
     }
 }
 
@@ -160,4 +184,21 @@ impl DoorName {
     /// Every door.
     pub const ALL: [DoorName; 6] =
         [DoorName::Ltp, DoorName::SecondLtp, DoorName::Udp, DoorName::Tcpcl, DoorName::Stcp, DoorName::Mtcp];
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ports_are_out_of_reach_of_connections_and_each_is_chosen_once() {
+        let any: SocketAddr = "127.0.0.1:0".parse().unwrap();
+        let mut held = Held::default();
+        let mut chosen: Vec<u16> = (0..300).map(|_| held.port(any, false).unwrap().port()).collect();
+        assert!(chosen.iter().all(|port| PORTS.contains(port)));
+        chosen.sort_unstable();
+        chosen.dedup();
+        assert_eq!(chosen.len(), 300, "more than a window holds, and none twice");
+        assert_eq!(held.port("127.0.0.1:4556".parse().unwrap(), true).unwrap().port(), 4556, "one that is told stays");
+    }
 }
