@@ -119,6 +119,8 @@ pub struct Faults {
     pub panics_after: Option<u64>,
     /// Transmission does not come back while this is true.
     pub hangs: Arc<AtomicBool>,
+    /// Setting the gain does not come back while this is true.
+    pub hangs_at_gain: Arc<AtomicBool>,
     /// What is lost with each call that moves samples.
     pub losses: Losses,
 }
@@ -259,6 +261,9 @@ impl Device for TestDevice {
     }
 
     fn set_gain_db(&mut self, direction: Direction, gain_db: f64) -> Result<f64, DeviceError> {
+        while self.faults.hangs_at_gain.load(Ordering::SeqCst) {
+            thread::sleep(Duration::from_millis(1));
+        }
         if !self.faults.gain_stuck {
             self.settings[direction as usize].gain_db = (gain_db + self.faults.gain_excess_db).clamp(0.0, 60.0);
         }

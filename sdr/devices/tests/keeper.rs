@@ -125,7 +125,7 @@ fn process_that_transmits() {
         // Both write to the pipe that the test reads, which ends when both have ended.
         command.stdout(Stdio::inherit());
         let kept = Kept::start(command, Some(&rules(if manner == "stopped" { 5.0 } else { 60.0 }))).unwrap();
-        println!("keeper {}", kept.keeper_id());
+        println!("\nkeeper {}", kept.keeper_id());
         let control = kept.control();
         (Box::new(kept), Box::new(move || control.is_there().is_ok()))
     };

@@ -280,6 +280,54 @@ fn a_driver_that_hangs_is_told_of() {
 }
 
 #[test]
+fn a_driver_that_hangs_in_being_silenced_is_told_of() {
+    let hangs = Arc::new(AtomicBool::new(false));
+    let Bench { device, clock, journal } = on_air(Faults { hangs_at_gain: Arc::clone(&hangs), ..Faults::default() });
+    let watch = device.watch();
+    hangs.store(true, Ordering::SeqCst);
+    clock.advance(Duration::from_secs(1));
+    assert!(matches!(watch.wait(LONG), State::Stuck { .. }));
+    hangs.store(false, Ordering::SeqCst);
+    drop(device);
+    silent_at_last(&journal);
+}
+
+#[test]
+fn control_that_comes_back_while_the_device_is_waited_for_comes_too_late() {
+    let hangs = Arc::new(AtomicBool::new(true));
+    let Bench { mut device, clock, journal } = on_air(Faults { hangs: Arc::clone(&hangs), ..Faults::default() });
+    let (watch, control) = (device.watch(), device.control());
+    let sends = std::thread::spawn(move || {
+        let sent = send(&mut device, 10);
+        (device, sent)
+    });
+    while !journal.requests().iter().any(|request| matches!(request, Request::Transmit { .. })) {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    clock.advance(Duration::from_secs(1));
+    // Long enough for the timer to see that control is lost, and shorter than its patience with the driver.
+    std::thread::sleep(Duration::from_millis(500));
+    control.is_there();
+    hangs.store(false, Ordering::SeqCst);
+    assert!(matches!(watch.wait(LONG), State::Silent { .. }), "{:?}", watch.state());
+    let (device, _) = sends.join().unwrap();
+    silent_at_last(&journal);
+    drop(device);
+}
+
+#[test]
+fn a_loop_that_only_receives_does_not_keep_the_device_from_being_silenced() {
+    let Bench { mut device, clock, journal } = on_air(Faults::default());
+    let watch = device.watch();
+    device.run(Direction::Receive, true).unwrap();
+    clock.advance(Duration::from_secs(1));
+    let mut samples = [Complex32::ZERO; 16];
+    let _ = device.receive(&mut samples, Duration::from_millis(1));
+    assert!(matches!(watch.state(), State::Silent { .. }), "{:?}", watch.state());
+    silent_at_last(&journal);
+}
+
+#[test]
 fn a_device_that_does_not_obey_is_told_of() {
     let stuck = Faults { gain_stuck: true, ..Faults::default() };
     let error = Guarded::new(Box::new(TestDevice::new().with_faults(stuck)), None, Arc::new(ManualClock::default()));

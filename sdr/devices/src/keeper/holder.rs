@@ -3,7 +3,6 @@
 use std::io::{self, Write};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
-use std::process;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -89,8 +88,16 @@ fn mind_the_driver(device: &Guarded) -> Result<(), KeeperError> {
             match watch.wait(Duration::from_secs(3600)) {
                 State::Guarded => {}
                 State::Stuck { why } => {
-                    say(&format!("{why}, and its driver does not come back: this process ends, and lets go of it"));
-                    process::exit(STUCK);
+                    let words =
+                        format!("{why}, and its driver does not come back: this process ends, and lets go of it");
+                    // Nobody may be reading what is said.
+                    let said = thread::Builder::new().spawn(move || say(&words));
+                    let until = Instant::now() + FAREWELL;
+                    while said.as_ref().is_ok_and(|said| !said.is_finished()) && Instant::now() < until {
+                        thread::sleep(Duration::from_millis(1));
+                    }
+                    // Without the handlers of a usual exit, which may wait for the driver.
+                    signal_hook::low_level::exit(STUCK);
                 }
                 State::Silent { .. } | State::Disobeys { .. } => return,
             }

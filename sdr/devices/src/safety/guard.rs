@@ -4,7 +4,7 @@ use std::fmt;
 use std::io::{self, Write};
 use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -236,32 +236,33 @@ impl Drop for Guarded {
 
 impl Shared {
     /// The thread of the dead-man timer.
-    fn watch_over(&self, dead_man: Duration) {
+    fn watch_over(self: &Arc<Self>, dead_man: Duration) {
         let pause = (dead_man / 16).clamp(Duration::from_millis(1), Duration::from_millis(50));
         while !self.ends.load(Ordering::SeqCst) {
             thread::park_timeout(pause);
-            if self.lost_control(dead_man).is_some() {
-                let mut inner = self.take(dead_man);
-                self.mind_control(&mut inner);
-                return;
+            if let Some(why) = self.lost_control(dead_man) {
+                return self.silence_in_time(why);
             }
         }
     }
 
-    /// The device, though a call may take long.
-    fn take(&self, dead_man: Duration) -> MutexGuard<'_, Inner> {
+    /// Lost is lost, whatever is said meanwhile. The driver may hang before the device is free, or in being silenced: that is told.
+    fn silence_in_time(self: &Arc<Self>, why: String) {
+        let (shared, reason) = (Arc::clone(self), why.clone());
+        // What comes of it stands in the state.
+        let silence = move || drop(lock(&shared.inner).silence(&reason));
+        let Ok(silencer) = thread::Builder::new().name("silencer".to_owned()).spawn(silence) else {
+            let _ = lock(&self.inner).silence(&why);
+            return;
+        };
         let until = Instant::now() + PATIENCE;
-        while Instant::now() < until {
-            match self.inner.try_lock() {
-                Ok(inner) => return inner,
-                Err(TryLockError::Poisoned(poisoned)) => return poisoned.into_inner(),
-                Err(TryLockError::WouldBlock) => thread::sleep(Duration::from_millis(1)),
-            }
+        while !silencer.is_finished() && Instant::now() < until {
+            thread::sleep(Duration::from_millis(1));
         }
-        if let Some(why) = self.lost_control(dead_man) {
+        if self.watch.state() == State::Guarded {
             self.watch.set(State::Stuck { why });
         }
-        lock(&self.inner)
+        let _ = silencer.join();
     }
 
     fn lost_control(&self, dead_man: Duration) -> Option<String> {
@@ -403,7 +404,11 @@ impl Device for Guarded {
         let settings = inner.device.settings(direction).map_err(|error| inner.failed(error))?;
         rules.check_settings(&settings).map_err(|why| inner.astray(why))?;
         inner.sample_rate_hz = Some(settings.sample_rate_hz);
-        inner.device.run(direction, true).map_err(|error| inner.failed(error))
+        inner.device.run(direction, true).map_err(|error| {
+            // It may have got half-way; what comes of it stands in the state.
+            let _ = inner.silence(&error.to_string());
+            inner.failed(error)
+        })
     }
 
     fn runs(&self, direction: Direction) -> bool {
@@ -415,6 +420,8 @@ impl Device for Guarded {
         loop {
             let left = until.saturating_duration_since(Instant::now());
             let mut inner = lock(&self.shared.inner);
+            // A loop that only receives must not keep the timer from the device.
+            self.shared.mind_control(&mut inner);
             let received = inner.device.receive(samples, left.min(SLICE)).map_err(|error| match error {
                 // A radio that is gone may still be on the air.
                 DeviceError::Lost { .. } => inner.failed(error),

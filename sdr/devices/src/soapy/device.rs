@@ -206,6 +206,13 @@ impl SoapyDevice {
                 })
             }
         };
+        if started.is_err() {
+            // Only closing it is sure to end what was half begun.
+            match direction {
+                Direction::Receive => self.receiver = None,
+                Direction::Transmit => self.transmitter = None,
+            }
+        }
         started.map_err(|error| self.refused("start the stream", &error))?;
         self.take_reports(Duration::ZERO)
     }

@@ -73,7 +73,10 @@ impl Arguments {
     pub(super) fn pick(&self, found: Vec<Arguments>) -> Result<Arguments, SoapyError> {
         // A driver may pass over a key that it does not know, and find what was not meant.
         let meant = |device: &Arguments| {
-            let same = |(key, value): (&String, &String)| device.0.get(key).is_none_or(|found| found == value);
+            // One that tells no serial number is not known to be the one that was named.
+            let same = |(key, value): (&String, &String)| {
+                device.0.get(key).map_or(key.as_str() != "serial", |found| found == value)
+            };
             !device.is_sound_card() && self.0.iter().all(same)
         };
         let (mut matching, others): (Vec<Arguments>, Vec<Arguments>) = found.into_iter().partition(meant);
