@@ -25,7 +25,7 @@ const GLANCE: Duration = Duration::from_secs(1);
 #[derive(Debug, Error)]
 pub enum ClientError {
     /// Nothing is served there.
-    #[error("{}: no link is served there ({source}): start one with `farlink sdr emulate`", path.display())]
+    #[error("{}: no link is served there ({source}): serve one (the example `serve` of farlink-emulated-link)", path.display())]
     Connect {
         /// The socket.
         path: PathBuf,
@@ -374,7 +374,7 @@ impl OpenEnd {
 impl Drop for OpenEnd {
     /// Waits until the end is closed, so that it can be opened again at once. If the link is gone, there is nothing to close.
     fn drop(&mut self) {
-        let _ = lock(&self.control).ask(&Ask::Close, &[], GLANCE);
+        let _ = lock(&self.control).ask(&Ask::Close, &[], PATIENCE);
     }
 }
 

@@ -606,6 +606,8 @@ impl Link {
         let sender = &mut self.ends[from as usize];
         sender.transmitter.send(now, block);
         scale(block, sender.settings.transmit_gain_db);
+        // What is no number would stay in the filters for good.
+        block.iter_mut().filter(|sample| !sample.is_finite()).for_each(|sample| *sample = Complex32::ZERO);
         medium.carry(block)?;
         let delay = medium.delay_samples();
         let mut done = 0;

@@ -72,28 +72,28 @@ fn locator(syndromes: &[u8], erasures: &[u8]) -> Option<([u8; 34], usize)> {
             locator[power] ^= mul(locator[power - 1], place);
         }
     }
-    // `helper` is what the last change of length left behind, times x for each step since.
-    let mut helper = locator;
-    let (mut length, mut reach, mut helper_reach) = (erased, erased, erased);
+    // `shifted` is what the last change of length left behind, times x for each step since.
+    let mut shifted = locator;
+    let (mut length, mut reach, mut shifted_reach) = (erased, erased, erased);
     for step in erased..syndromes.len() {
         let terms = locator[..=reach.min(step)].iter().zip(syndromes[..=step].iter().rev());
         let discrepancy = terms.fold(0, |sum, (coefficient, syndrome)| sum ^ mul(*coefficient, *syndrome));
-        helper_reach = (helper_reach + 1).min(33);
-        helper.copy_within(..33, 1);
-        helper[0] = 0;
+        shifted_reach = (shifted_reach + 1).min(33);
+        shifted.copy_within(..33, 1);
+        shifted[0] = 0;
         if discrepancy == 0 {
             continue;
         }
         let before = (locator, reach);
-        for (coefficient, help) in locator[..=helper_reach].iter_mut().zip(&helper) {
+        for (coefficient, help) in locator[..=shifted_reach].iter_mut().zip(&shifted) {
             *coefficient ^= mul(discrepancy, *help);
         }
-        reach = reach.max(helper_reach);
+        reach = reach.max(shifted_reach);
         if 2 * length <= step + erased {
             length = step + 1 + erased - length;
             let scale = inverse(discrepancy);
-            helper = before.0.map(|coefficient| mul(coefficient, scale));
-            helper_reach = before.1;
+            shifted = before.0.map(|coefficient| mul(coefficient, scale));
+            shifted_reach = before.1;
         }
     }
     let degree = locator.iter().rposition(|coefficient| *coefficient != 0).unwrap_or(0);
