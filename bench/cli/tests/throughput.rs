@@ -236,6 +236,7 @@ fn a_process_that_gives_up_or_never_ends_has_no_figure() {
     }
 }
 
+/// The emulator may be late by more than the light time: what is shown here is what losses do, on whatever machine.
 #[test]
 fn tcp_is_measured_beside_ltp_over_the_same_channel() {
     let temp = tempfile::tempdir().unwrap();

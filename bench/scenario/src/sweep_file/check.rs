@@ -28,10 +28,10 @@ const LOADS: RangeInclusive<f64> = 0.001..=10.0;
 const HOPS: RangeInclusive<u64> = 1..=30;
 const FRAME_LOSSES: RangeInclusive<f64> = 0.0..=0.5;
 const MESSAGES: RangeInclusive<u64> = 1..=1_000_000;
-/// Half of all bits wrong is noise; far below that nothing arrives.
 /// What Internet hosts use unless told otherwise (RFC 9438).
 const DEFAULT_CONGESTION_CONTROL: &str = "cubic";
 const DEFAULT_TOLERANCE: Duration = Duration::from_millis(5);
+/// Half of all bits wrong is noise; far below that nothing arrives.
 const ERRORS: RangeInclusive<f64> = 0.0..=0.01;
 const MAX_POINTS: usize = 10_000;
 /// Light takes less than a day to the farthest spacecraft; ten are a mistake.
