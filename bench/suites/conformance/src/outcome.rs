@@ -159,6 +159,11 @@ impl Finding {
         self
     }
 
+    /// Whether it is a deviation that counts less than a failure.
+    pub fn is_light(&self) -> bool {
+        matches!(self.kind, Kind::Deviation(told) if told < Grade::Fail)
+    }
+
     /// How a case comes out that ends with this, where a deviation counts at most `worst`.
     pub fn outcome(&self, worst: Grade) -> Outcome {
         match (self.kind, worst) {

@@ -159,7 +159,8 @@ pub struct Start {
     /// How long each of these may take.
     #[serde(default = "patience")]
     pub patience: Duration,
-    /// Whether each case gets a node that was just started: what a node could not send in one case, it sends in the next.
+    /// Whether each case gets a node that was just started: what a node could not send in one case, it sends in the next. The node must be one
+    /// that answers when it is asked whether it is alive; that is not tried out before the first case then.
     #[serde(default)]
     pub each_case: bool,
 }

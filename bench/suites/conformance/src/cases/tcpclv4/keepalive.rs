@@ -6,6 +6,7 @@ use super::init::keepalive_tolerance;
 use super::message::{Init, Message, term};
 use super::peer::{Peer, Role, in_both_roles, in_one_role, usual_init};
 use crate::case::{Case, Suite};
+use crate::catalogue::Grade;
 use crate::outcome::Finding;
 use crate::tester::Tester;
 
@@ -154,7 +155,7 @@ fn silence_ends_the_session(t: &mut Tester<'_>) -> Result<(), Finding> {
         let Some((at, flags, reason)) = term else {
             return Err(match peer.closed {
                 Some(_) => Finding::deviation(expected, "the connection is just closed"),
-                None => Finding::silence(expected, "the session goes on").at_most(crate::Grade::Warn),
+                None => Finding::silence(expected, "the session goes on").at_most(Grade::Warn),
             });
         };
         if (flags, reason) != (0, term::IDLE_TIMEOUT) {
@@ -193,18 +194,26 @@ fn silence_of_twice_the_interval(t: &mut Tester<'_>) -> Result<(), Finding> {
 
 fn keepalive_alone_is_enough(t: &mut Tester<'_>) -> Result<(), Finding> {
     in_both_roles(t, |t, role| {
-        let mut peer = session(t, role, 2)?;
-        // On its way to the node it takes a little longer than the interval, and any node must bear that.
-        peer.keeps_alive = Some(Duration::from_millis(2250));
-        let until = t.now() + Duration::from_secs(20);
-        peer.read_until(t, until)?;
-        let declared = t.tcpcl()?.idle_timeout.is_some_and(|idle| idle <= Duration::from_secs(20));
-        if declared && !peer.told(|m| matches!(m, Message::Term { .. }).then_some(())).is_empty() {
-            return Ok(());
-        }
-        peer.deliver(t)?;
-        peer.terminate(t)
+        lives_on_keepalive(t, role, Duration::from_millis(1750))?;
+        // A little later than the interval, as it may come over a way that is not always as long. To bear that is recommended: the
+        // idle time SHOULD be twice the interval.
+        lives_on_keepalive(t, role, Duration::from_millis(2250)).map_err(|finding| finding.at_most(Grade::Warn))
     })
+}
+
+/// That a session of two seconds' keepalive interval goes on for five of them with nothing but KEEPALIVE.
+fn lives_on_keepalive(t: &mut Tester<'_>, role: Role, every: Duration) -> Result<(), Finding> {
+    let mut peer = session(t, role, 2)?;
+    peer.keeps_alive = Some(every);
+    let time = Duration::from_secs(10);
+    let until = t.now() + time;
+    peer.read_until(t, until)?;
+    let declared = t.tcpcl()?.idle_timeout.is_some_and(|idle| idle <= time);
+    if declared && !peer.told(|m| matches!(m, Message::Term { .. }).then_some(())).is_empty() {
+        return Ok(());
+    }
+    peer.deliver(t)?;
+    peer.terminate(t)
 }
 
 fn idle_session_may_end(t: &mut Tester<'_>) -> Result<(), Finding> {

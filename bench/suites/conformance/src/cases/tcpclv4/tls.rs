@@ -36,7 +36,7 @@ pub const CASES: &[Case] = &[
     Case::new("TCPCL-4.4.4-04", Suite::Tcpclv4, &["tls", "certificates"], other_node_id_is_refused),
 ];
 
-fn profile<'a>(t: &Tester<'a>) -> Result<&'a TlsProfile, Finding> {
+pub(super) fn profile<'a>(t: &Tester<'a>) -> Result<&'a TlsProfile, Finding> {
     t.tcpcl()?.tls.as_ref().ok_or_else(|| Finding::unsupported("the description names no certificate of the tester"))
 }
 
