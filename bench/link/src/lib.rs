@@ -20,6 +20,6 @@ pub mod store;
 pub use bench::{Bench, Node};
 pub use channel::{
     Arrival, Channel, ChannelConfig, Contacts, ControlError, Damaged, EidPattern, MAX_COPIES, MAX_FAULTS,
-    MAX_FRAME_BYTES, MAX_HELD, MAX_LIGHT_TIME, MAX_SESSIONS, check,
+    MAX_FRAME_BYTES, MAX_HELD, MAX_LIGHT_TIME, MAX_SESSIONS, Radio, check,
 };
 pub use store::DelayStore;

@@ -182,6 +182,8 @@ pub enum LossCause {
     NoRate,
     /// Nothing of it arrived, although it was sent in a contact.
     Erased,
+    /// The receiver of a radio was not locked, or could not decode a block that it was in.
+    NotDecoded,
     /// A fault that was ordered took it.
     Fault,
     /// The delay store had no room for it: its memory is spent, and there is no disk or the disk is full.
@@ -198,11 +200,12 @@ pub enum LossCause {
 
 impl LossCause {
     /// Every cause, in the order in which tables show them.
-    pub const ALL: [LossCause; 12] = [
+    pub const ALL: [LossCause; 13] = [
         LossCause::NoContact,
         LossCause::NoRate,
         LossCause::BitErrors,
         LossCause::Erased,
+        LossCause::NotDecoded,
         LossCause::QueueFull,
         LossCause::BadLength,
         LossCause::Fault,
@@ -222,6 +225,7 @@ impl LossCause {
             LossCause::BadLength => "bad length",
             LossCause::NoRate => "no rate",
             LossCause::Erased => "erased",
+            LossCause::NotDecoded => "not decoded",
             LossCause::Fault => "fault",
             LossCause::StoreFull => "delay store full",
             LossCause::StoreSlow => "delay store too slow",

@@ -68,25 +68,24 @@ const WIDE: [Column; 12] = [
     FLIPS,
 ];
 
-/// Causes that most links never have: they get columns once there is something in them.
-const RARE: [Column; 2] = [
-    right("no rate", 7, 0, |row| lost(row, LossCause::NoRate)),
-    right("erased", 6, 0, |row| lost(row, LossCause::Erased)),
+/// Causes that most links never have: each gets a column once there is something in it.
+const RARE: [(LossCause, Column); 3] = [
+    (LossCause::NoRate, right("no rate", 7, 0, |row| lost(row, LossCause::NoRate))),
+    (LossCause::Erased, right("erased", 6, 0, |row| lost(row, LossCause::Erased))),
+    (LossCause::NotDecoded, right("radio", 5, 0, |row| lost(row, LossCause::NotDecoded))),
 ];
 
 /// With the causes of loss in words.
 const NARROW: [Column; 9] =
     [STATE, UNTIL, LIGHT_TIME, RATE, SENT, DELIVERED, left("lost", 13, 0, lost_in_words), IN_FLIGHT, FLIPS];
 
-/// The columns that fit into a width; `rare` if frames were lost by rare causes. No loss goes untold: where a column for each
+/// The columns that fit into a width, with those of the rare causes by which frames were lost. No loss goes untold: where a column for each
 /// does not fit, causes are told in words.
-fn columns(width: usize, rare: bool) -> Vec<Column> {
+fn columns(width: usize, rare: impl Iterator<Item = Column>) -> Vec<Column> {
     let total = |columns: &[Column]| columns.iter().map(|column| column.width + 1).sum::<usize>();
     let mut wide = Vec::from(WIDE);
-    if rare {
-        let before_in_flight = wide.len() - 2;
-        wide.splice(before_in_flight..before_in_flight, RARE);
-    }
+    let before_in_flight = wide.len() - 2;
+    wide.splice(before_in_flight..before_in_flight, rare);
     if total(&wide) <= width {
         return wide;
     }
@@ -118,6 +117,7 @@ fn lost_in_words(row: &Row) -> (String, Style) {
         LossCause::BadLength => "length",
         LossCause::NoRate => "no rate",
         LossCause::Erased => "erased",
+        LossCause::NotDecoded => "radio",
         LossCause::Fault => "fault",
         LossCause::StoreFull | LossCause::StoreSlow | LossCause::StoreFailed => "store",
         LossCause::PortDown | LossCause::PortRefused => "port",
@@ -152,9 +152,8 @@ pub fn draw(frame: &mut Frame, area: Rect, model: &Model, playback: &Playback, c
     }
     let (range, hidden) = visible(model, playback, area.height - 1);
     let names = name_width(model, area.width);
-    let rare = [LossCause::NoRate, LossCause::Erased];
-    let rare =
-        model.channels().iter().any(|channel| rare.iter().any(|cause| channel.counters.lost.contains_key(cause)));
+    let occurs = |cause: &LossCause| model.channels().iter().any(|channel| channel.counters.lost.contains_key(cause));
+    let rare = RARE.into_iter().filter(|(cause, _)| occurs(cause)).map(|(_, column)| column);
     let columns = columns(usize::from(area.width).saturating_sub(names + 1), rare);
 
     let title = if hidden > 0 { format!("Chan. +{hidden} ↕") } else { "Channels".to_owned() };

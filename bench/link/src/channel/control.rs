@@ -58,6 +58,11 @@ pub enum ControlError {
         /// Which of the two.
         what: &'static str,
     },
+    /// Symbols leave a radio at the rate that it was made for.
+    #[error(
+        "the channel's frames go through a radio, which has one rate: change `rate` in the scenario, or remove its `waveform`"
+    )]
+    RateOfRadio,
     /// There is no such channel.
     #[error("there is no channel {channel}: there are {channels}, counted from 0")]
     NoChannel {
@@ -158,6 +163,7 @@ impl Channel {
     pub fn check(&self, control: &Control) -> Result<(), ControlError> {
         check(control)?;
         match control {
+            Control::Rate { .. } if self.has_radio() => Err(ControlError::RateOfRadio),
             Control::Fault(_) if self.faults.is_full() => Err(ControlError::TooManyFaults),
             Control::Pause => Err(ControlError::OfTheClock { what: "pause" }),
             Control::Resume => Err(ControlError::OfTheClock { what: "resume" }),

@@ -5,10 +5,11 @@ mod content;
 mod control;
 mod faults;
 mod held;
+mod radio;
 #[cfg(test)]
 mod tests;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use bytes::Bytes;
 use farlink_channel_models::errors::{Airtime, Passage};
@@ -30,6 +31,8 @@ use faults::{Faults, Mark};
 pub use faults::{MAX_COPIES, MAX_FAULTS, MAX_SESSIONS};
 pub use held::MAX_HELD;
 use held::{HeldBack, all_of, wrong_bits};
+use radio::OnAir;
+pub use radio::Radio;
 
 /// Longest frame that a channel carries, in bytes.
 pub const MAX_FRAME_BYTES: usize = 65_535;
@@ -156,6 +159,10 @@ impl Arrival {
 /// last bit has left, on top of what the link does to the frame. What the link loses then is not delivered by a fault, and its
 /// copies are lost as well.
 ///
+/// # Radio
+/// With a [`Radio`] frames go through samples: one arrives when the receiver has decoded the block that it ends in, which counts as
+/// propagation, and is lost as [`LossCause::NotDecoded`] if the receiver does not get it. The other errors come on top.
+///
 /// # Silence
 /// A channel without a rate takes no time for a frame: what is offered then is lost at once, as [`LossCause::NoRate`]. So is a
 /// frame whose rate ends before its last bit has left; it occupies the transmitter until then.
@@ -176,6 +183,7 @@ pub struct Channel {
     faults: Faults,
     held: HeldBack,
     draws: ChaCha8Rng,
+    on_air: Option<Box<OnAir>>,
 }
 
 impl Channel {
@@ -199,6 +207,7 @@ impl Channel {
             planned: Planned::default(),
             faults: Faults::default(),
             held: HeldBack::default(),
+            on_air: None,
         }
     }
 
@@ -230,7 +239,8 @@ impl Channel {
     /// What is under way, counted in the store itself.
     pub fn in_flight(&self) -> Tally {
         let queued = self.queue.iter().filter(|f| f.lost.is_none()).map(|f| all_of(f.bytes(), f.copies()));
-        queued.chain([self.store.tally(), self.held.tally()]).sum()
+        let on_air = self.on_air.as_ref().map_or_else(Tally::default, |on_air| on_air.tally());
+        queued.chain([on_air, self.store.tally(), self.held.tally()]).sum()
     }
 
     /// Whether the channel carries a bit that leaves at `now`.
@@ -241,7 +251,7 @@ impl Channel {
     /// When the last frame that is under way arrives, as the rate is known; `None` if nothing is.
     pub fn last_due(&self) -> Option<Instant> {
         let queued = self.queue.iter().rev().find(|frame| frame.lost.is_none()).map(|frame| frame.due);
-        let in_order = queued.or_else(|| self.store.last_due());
+        let in_order = queued.or_else(|| self.last_due_on_air()).or_else(|| self.store.last_due());
         in_order.into_iter().chain(self.held.last_until()).max()
     }
 
@@ -304,9 +314,14 @@ impl Channel {
         self.queue.push_back(queued);
     }
 
-    /// What waits for the transmitter, and will want room in the store.
+    /// What waits for the transmitter or the receiver's decoder, and will want room in the store.
     fn waiting_bytes(&self) -> usize {
-        usize::try_from(self.queue_bits / 8).unwrap_or(usize::MAX)
+        let on_air = self.on_air.as_ref().map_or(0, |on_air| on_air.bytes());
+        usize::try_from(self.queue_bits / 8).unwrap_or(usize::MAX).saturating_add(on_air)
+    }
+
+    fn last_due_on_air(&self) -> Option<Instant> {
+        self.on_air.as_ref().and_then(|on_air| on_air.last_due())
     }
 
     /// Lets faults strike a frame that would arrive as far as is known.
@@ -365,7 +380,7 @@ impl Channel {
         let mut free = self.queue.front().map_or(now, |first| first.start);
         let mut queue = std::mem::take(&mut self.queue);
         let past = Instant::from_nanos(i64::MIN);
-        self.last_due = self.store.last_due().max(self.held.last_due()).unwrap_or(past);
+        self.last_due = self.store.last_due().max(self.held.last_due()).max(self.last_due_on_air()).unwrap_or(past);
         for queued in &mut queue {
             let told = queued.lost;
             if told == Some(LossCause::NoRate) && queued.start > now {
@@ -402,7 +417,8 @@ impl Channel {
     /// that there is nothing yet.
     pub fn next_due(&self) -> Option<Instant> {
         let first = self.store.first_due();
-        let next = first.or_else(|| self.queue.iter().find(|f| f.lost.is_none()).map(|f| f.due));
+        let on_air = || self.on_air.as_ref().and_then(|on_air| on_air.first_due());
+        let next = first.or_else(on_air).or_else(|| self.queue.iter().find(|f| f.lost.is_none()).map(|f| f.due));
         match self.held.first_until() {
             None => next,
             Some(until) => Some(next.map_or(until, |next| next.min(until))),
@@ -425,7 +441,8 @@ impl Channel {
     }
 
     fn bits(&self, content: &Bytes) -> u64 {
-        content.len() as u64 * 8 + self.config.overhead_bits
+        let radio = self.on_air.as_ref().map_or(0, |on_air| on_air.overhead_bits(content.len()));
+        content.len() as u64 * 8 + self.config.overhead_bits + radio
     }
 
     /// Whether a frame of `bits` may wait besides what the transmitter has still to send.
@@ -453,7 +470,12 @@ impl Channel {
         }
         if queued.lost.is_none() {
             // Frames keep their order: radio waves do not overtake each other.
-            queued.due = (queued.end + self.config.light_time.at(queued.end)).max(self.last_due);
+            let received = queued.end + self.config.light_time.at(queued.end);
+            let decoded = self.on_air.as_ref().and_then(|on_air| {
+                let contact = self.config.contacts.open_at(queued.start)?;
+                Some(received + (on_air.known_at(contact, queued.end) - queued.end))
+            });
+            queued.due = decoded.unwrap_or(received).max(self.last_due);
             self.last_due = queued.due;
         }
     }
@@ -461,22 +483,37 @@ impl Channel {
     /// Lets the frames whose last bit has left by `now` fly, and settles what happens to them.
     #[inline]
     fn settle(&mut self, now: Instant) {
+        if self.on_air.is_some() {
+            self.tell_radio(now);
+        }
         while self.queue.front().is_some_and(|first| first.end <= now) {
             let Some(queued) = self.queue.pop_front() else { return };
             self.queue_bits -= self.bits(&queued.content);
             if queued.lost.is_none() {
-                self.launch(queued);
+                match self.on_air {
+                    None => self.arrive(queued, None),
+                    Some(_) => self.await_radio(queued),
+                }
             }
+        }
+        if self.on_air.is_some() {
+            self.settle_radio(now);
         }
     }
 
-    fn launch(&mut self, queued: Queued) {
+    /// Puts a frame among those under way, with what happens to it on top of what the receiver of a radio made of it.
+    fn arrive(&mut self, queued: Queued, received: Option<Option<Bytes>>) {
         let Queued { frame, content, offered, start, end, due, mark, .. } = queued;
         let airtime = Airtime { start, end, bits: self.bits(&content) };
         let erased = self.config.errors.strike(&airtime, &mut self.flips) == Passage::Erased;
+        let undecoded = received == Some(None);
+        if let Some(Some(received)) = &received {
+            add_flips(&mut self.flips, &content, received);
+        }
         let damaged = mark.as_ref().map_or(Vec::new(), |mark| mark.damaged_bits(content.len()));
         let flipped_bits = if damaged.is_empty() { self.flips.len() as u32 } else { wrong_bits(&self.flips, &damaged) };
         let lost = match self.config.damaged {
+            _ if undecoded => Some(LossCause::NotDecoded),
             _ if erased => Some(LossCause::Erased),
             Damaged::Drop if !self.flips.is_empty() && damaged.is_empty() => Some(LossCause::BitErrors),
             _ => None,
@@ -502,6 +539,16 @@ impl Channel {
         } else {
             self.pass_on(arrival, mark.as_deref());
         }
+    }
+}
+
+/// Adds the bits in which two frames of one length differ to those that flip; what flips twice is right again.
+fn add_flips(flips: &mut Vec<u64>, sent: &[u8], received: &[u8]) {
+    let differs = |place: usize| sent[place / 8] ^ received[place / 8];
+    let places = (0..sent.len().min(received.len()) * 8).filter(|place| differs(*place) & (0x80 >> (place % 8)) != 0);
+    let also: BTreeSet<u64> = places.map(|place| place as u64).collect();
+    if !also.is_empty() {
+        *flips = also.symmetric_difference(&flips.iter().copied().collect()).copied().collect();
     }
 }
 
