@@ -99,6 +99,7 @@ fn channel(id: u16) -> Channel {
         light_time: LightTime::Constant(farlink_units::Duration::from_secs(4)),
         errors: Errors::none(),
         damaged: Damaged::Drop,
+        radio: None,
         queue_bits: 1 << 20,
         seed: 1,
     })

@@ -34,6 +34,7 @@ impl Bed {
             light_time: LightTime::Constant(Duration::from_secs(4)),
             errors: Errors::none(),
             damaged: Damaged::Drop,
+            radio: None,
             queue_bits: 1 << 20,
             seed: 1,
         };

@@ -208,6 +208,7 @@ fn the_bench_tells_what_was_said_and_what_comes_of_it() {
             light_time: LightTime::Constant(Duration::from_secs(4)),
             errors: Errors::none(),
             damaged: Damaged::Drop,
+            radio: None,
             queue_bits: 1 << 20,
             seed: 1,
         })

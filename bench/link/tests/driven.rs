@@ -48,6 +48,7 @@ fn the_driver_follows_a_change_of_rate() {
         light_time: LightTime::Constant(Duration::from_secs(10)),
         errors: Errors::none(),
         damaged: Damaged::Drop,
+        radio: None,
         queue_bits: 1 << 20,
         seed: 1,
     });

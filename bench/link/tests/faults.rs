@@ -442,6 +442,7 @@ fn ladder(
             light_time: LightTime::Constant(Duration::from_secs(600)),
             errors: Errors::none(),
             damaged: Damaged::Drop,
+            radio: None,
             queue_bits: 1 << 20,
             seed: 1,
         })

@@ -64,10 +64,11 @@ fn channel(radio: Blocks, damaged: Damaged) -> Channel {
         light_time: LightTime::Constant(Duration::from_secs(4)),
         errors: Errors::independent(0.0, 1),
         damaged,
+        radio: Some(Box::new(radio)),
         queue_bits: 8 * 100_000,
         seed: 1,
     };
-    Channel::new(config).with_radio(Box::new(radio))
+    Channel::new(config)
 }
 
 fn offer(channel: &mut Channel, now: Instant, len: usize) -> Vec<LossCause> {

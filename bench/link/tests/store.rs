@@ -318,6 +318,7 @@ fn channel(store: DelayStore, light_time: farlink_units::Duration) -> Channel {
         seed: 1,
         errors: Errors::none(),
         damaged: Damaged::Drop,
+        radio: None,
         queue_bits: 1 << 20,
     };
     Channel::with_store(config, store)

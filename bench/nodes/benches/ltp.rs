@@ -98,6 +98,7 @@ impl Pair {
                 light_time: LightTime::Constant(light_time),
                 errors: Errors::independent(ber, u64::from(id)),
                 damaged: Damaged::Drop,
+                radio: None,
                 queue_bits: 1 << 30,
                 seed: 1,
             })

@@ -86,6 +86,7 @@ fn run_at(
             light_time: LightTime::Constant(Duration::from_secs(light_time)),
             errors: Errors::independent(ber, u64::from(id) + 1),
             damaged: Damaged::Drop,
+            radio: None,
             queue_bits: 1 << 30,
             seed: 1,
         })

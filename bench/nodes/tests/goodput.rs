@@ -73,6 +73,7 @@ impl Cell {
             light_time: LightTime::Constant(self.light_time),
             errors: Errors::independent(self.ber, seed),
             damaged: Damaged::Drop,
+            radio: None,
             queue_bits: 1 << 40,
             seed: 1,
         })

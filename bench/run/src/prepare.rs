@@ -269,6 +269,7 @@ pub(crate) fn channel(
             DamagedFrames::Drop => Damaged::Drop,
             DamagedFrames::Deliver => Damaged::Deliver,
         },
+        radio: None,
         queue_bits: link.queue.bytes().saturating_mul(8),
         seed: derive_seed(scenario.seed, &format!("controls of {name}")),
     })

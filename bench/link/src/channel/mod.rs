@@ -63,6 +63,8 @@ pub struct ChannelConfig {
     pub errors: Errors,
     /// What becomes of damaged frames.
     pub damaged: Damaged,
+    /// What frames go through, where they go through samples. The channel has then one rate, which cannot be changed.
+    pub radio: Option<Box<dyn Radio>>,
     /// Most bits, overhead included, that may wait for the transmitter besides the frame that it is sending.
     pub queue_bits: u64,
     /// What is drawn for controls comes from this: errors set by hand, the places that faults damage.
@@ -193,8 +195,9 @@ impl Channel {
     }
 
     /// An idle channel that keeps in `store` what is under way.
-    pub fn with_store(config: ChannelConfig, store: DelayStore) -> Self {
+    pub fn with_store(mut config: ChannelConfig, store: DelayStore) -> Self {
         Channel {
+            on_air: config.radio.take().map(|radio| Box::new(OnAir::new(radio))),
             draws: ChaCha8Rng::seed_from_u64(config.seed),
             config,
             next_frame: 0,
@@ -207,7 +210,6 @@ impl Channel {
             planned: Planned::default(),
             faults: Faults::default(),
             held: HeldBack::default(),
-            on_air: None,
         }
     }
 

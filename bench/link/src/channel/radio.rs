@@ -74,12 +74,6 @@ impl OnAir {
 }
 
 impl Channel {
-    /// The same channel, whose frames go through a radio. It has then one rate, which cannot be changed.
-    pub fn with_radio(mut self, radio: Box<dyn Radio>) -> Self {
-        self.on_air = Some(Box::new(OnAir::new(radio)));
-        self
-    }
-
     /// Whether frames go through a radio.
     pub fn has_radio(&self) -> bool {
         self.on_air.is_some()

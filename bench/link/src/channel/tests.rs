@@ -15,6 +15,7 @@ fn channel(change: impl FnOnce(&mut ChannelConfig)) -> Channel {
         light_time: LightTime::Constant(Duration::from_secs(4)),
         errors: Errors::independent(0.0, 1),
         damaged: Damaged::Drop,
+        radio: None,
         queue_bits: 8 * 3000,
         seed: 1,
     };

@@ -249,6 +249,7 @@ pub fn channel(id: u16, light_time: Duration) -> ChannelConfig {
         light_time: LightTime::Constant(light_time),
         errors: Errors::none(),
         damaged: Damaged::Drop,
+        radio: None,
         queue_bits: 1 << 30,
         seed: 1,
     }

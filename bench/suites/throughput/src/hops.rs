@@ -108,6 +108,7 @@ impl Chain {
             light_time: LightTime::Constant(LIGHT_TIME),
             errors: errors.unwrap_or_else(|_| Errors::none()),
             damaged: Damaged::Drop,
+            radio: None,
             queue_bits: 1 << 40,
             seed,
         })

@@ -255,6 +255,7 @@ impl Pair {
             light_time: LightTime::Constant(self.light_time),
             errors: Errors::independent(self.ber, derive(seed, &format!("errors {}", id.0))),
             damaged: Damaged::Drop,
+            radio: None,
             queue_bits: 1 << 40,
             seed,
         })

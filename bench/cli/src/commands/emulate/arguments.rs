@@ -236,6 +236,7 @@ impl EmulateArguments {
                 DamagedFrames::Drop => Damaged::Drop,
                 DamagedFrames::Deliver => Damaged::Deliver,
             },
+            radio: None,
             queue_bits: self.queue.bytes().saturating_mul(8),
         }
     }
