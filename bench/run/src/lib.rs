@@ -14,6 +14,7 @@ mod folder;
 mod geometry;
 mod plan;
 mod prepare;
+mod radio;
 mod run;
 mod signal;
 mod steering;

@@ -12,6 +12,7 @@ use farlink_scenario::{Channel, Distance, Path, RateSource, Scenario};
 use farlink_units::{Duration, Instant};
 
 use crate::geometry::geometry;
+use crate::radio::RadioPlan;
 use crate::signal::{Signal, SignalError};
 
 /// How far apart the light times lie that a node knows in advance. Between them it interpolates; in low orbit the error of
@@ -28,6 +29,7 @@ pub(crate) struct ChannelPlan {
     /// Bit error ratio of the independent flips.
     pub(crate) ber: f64,
     pub(crate) errors: Vec<ErrorModel>,
+    pub(crate) radio: Option<RadioPlan>,
     pub(crate) contacts: Vec<Interval>,
     pub(crate) light_time: LightTime,
 }
@@ -164,6 +166,7 @@ pub(crate) fn plan_channel(
         (RateSource::Highest { .. }, None) => unreachable!("a rate that follows the link budget has one"),
     };
     let mut errors = signal.errors(channel, c_n0.as_ref().map(|(budget, c_n0)| (*budget, c_n0)), &rate)?;
+    let radio = signal.radio(channel, c_n0.as_ref().map(|(budget, c_n0)| (*budget, c_n0)), &rate)?;
     errors.extend(signal.degradations(degraded_ber)?);
     Ok(ChannelPlan {
         from: channel.from,
@@ -172,6 +175,7 @@ pub(crate) fn plan_channel(
         rate,
         ber: channel.ber.get(),
         errors,
+        radio,
         contacts,
         light_time,
     })

@@ -10,7 +10,7 @@ use farlink_channel_models::Errors;
 use farlink_engine::bp::{self, Registration, Transmission};
 use farlink_engine::ltp::PeerConfig;
 use farlink_engine::routing::{EidPattern, StaticRoute};
-use farlink_link::{Bench, Channel, ChannelConfig, Contacts, Damaged};
+use farlink_link::{Bench, Channel, ChannelConfig, Contacts, Damaged, Radio};
 use farlink_nodes::builtin::{BuiltinNode, Config, Neighbour};
 use farlink_record::recording::hex;
 use farlink_record::{ChannelId, ChannelInfo, ContactInfo, Header, NodeId, NodeInfo, RateInfo, TrafficId, TrafficInfo};
@@ -22,6 +22,7 @@ use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use crate::plan::{ChannelPlan, plan};
+use crate::radio::SampledRadio;
 use crate::run::ClockKind;
 use crate::signal::SignalError;
 
@@ -269,7 +270,10 @@ pub(crate) fn channel(
             DamagedFrames::Drop => Damaged::Drop,
             DamagedFrames::Deliver => Damaged::Deliver,
         },
-        radio: None,
+        radio: plan.radio.as_ref().map(|radio| {
+            let seed = derive_seed(scenario.seed, &format!("samples of {name}"));
+            Box::new(SampledRadio::new(radio.clone(), seed)) as Box<dyn Radio>
+        }),
         queue_bits: link.queue.bytes().saturating_mul(8),
         seed: derive_seed(scenario.seed, &format!("controls of {name}")),
     })

@@ -10,6 +10,7 @@ use farlink_units::{Duration, Instant, Ratio};
 use thiserror::Error;
 
 use crate::geometry::GeometryError;
+use crate::radio::{Pass, RadioPlan};
 
 /// A contact is sampled this often at least, so that a short pass is followed as closely as a long one.
 const SAMPLES_OF_A_CONTACT: i64 = 200;
@@ -29,6 +30,9 @@ pub enum SignalError {
     /// A number of an error process is out of range.
     #[error("the errors: {0}")]
     Errors(#[from] ErrorModelError),
+    /// The radio of a channel cannot be.
+    #[error("the waveform: {0}")]
+    Radio(String),
     /// What was sampled along a contact is no series.
     #[error("the samples of a contact: {0}")]
     Samples(#[from] SeriesError),
@@ -59,7 +63,8 @@ impl Signal<'_> {
     ) -> Result<Vec<ErrorModel>, SignalError> {
         let mut models = vec![ErrorModel::Independent { ber: channel.ber.get() }];
         models.extend(channel.errors.iter().cloned());
-        if let Some(coding) = &channel.coding {
+        // What goes through samples needs no model of what decoding leaves.
+        if let (Some(coding), None) = (&channel.coding, &channel.waveform) {
             models.push(self.coded(coding, budget, rate)?);
         }
         if models.len() > 1 && channel.ber.get() == 0.0 {
@@ -89,6 +94,34 @@ impl Signal<'_> {
             }
         }
         Ok(models)
+    }
+
+    /// What its frames go through, if that is samples.
+    pub(crate) fn radio(
+        &self,
+        channel: &Channel,
+        budget: Option<(&Budget, &Series)>,
+        rate: &Rate,
+    ) -> Result<Option<RadioPlan>, SignalError> {
+        let (Some(waveform), Some(coding), Some(rate_bps), Some((budget, c_n0))) =
+            (channel.waveform, &channel.coding, rate.at(Instant::ZERO), budget)
+        else {
+            return Ok(None);
+        };
+        let rate_bps = rate_bps.bps();
+        let eb_n0_db = match coding.eb_n0_db {
+            Some(db) => Series::constant(db),
+            // The power of the budget is also that of headers and markers, which leave less for the bits of frames.
+            None => {
+                let for_overhead = waveform.signal.eb_n0_db_of_c_n0(0.0) + 10.0 * (rate_bps as f64).log10();
+                budget.eb_n0_db(c_n0, rate)?.map(|db| db + for_overhead)?
+            }
+        };
+        let pass = |contact: &Interval| Pass::new(*contact, self.light_time, budget.frequency_hz, self.end);
+        let passes: Result<Vec<Pass>, _> = self.contacts.iter().map(pass).collect();
+        let passes = passes.map_err(|error| SignalError::Radio(error.to_string()))?;
+        let plan = RadioPlan::new(waveform, rate_bps, eb_n0_db, coding.code, passes, budget.frequency_hz);
+        Ok(Some(plan.map_err(|error| SignalError::Radio(error.to_string()))?))
     }
 
     fn coded(

@@ -33,7 +33,7 @@ mod words;
 
 pub use model::{
     Channel, Coding, Content, DamagedFrames, Depth, Distance, Link, LtpSettings, NamedPlace, Node, Path, RateSource,
-    Scenario, Scintillation, SourceText, Tolerance, Traffic,
+    Scenario, Scintillation, SourceText, Tolerance, Traffic, Waveform,
 };
 pub use node_file::{
     Aggregation, Deliver, Endpoint, Layer, Listener, LtpAuthentication, LtpCiphersuite, LtpNeighbour, Moment,

@@ -138,6 +138,19 @@ pub struct Channel {
     /// The radio. Present where `rate` or `coding` follow it. Its tables by elevation have more than one row only where the path
     /// is [`Path::Geometry`] and an end is a site.
     pub radio: Option<Budget>,
+    /// How its frames go through samples, if they do. Then there is a `radio` and a `coding`, and `rate` is constant.
+    pub waveform: Option<Waveform>,
+}
+
+/// How the frames of a channel go through samples.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Waveform {
+    /// Modulation, code and symbol rate. At that rate the channel's rate is what transfer frames have room for.
+    pub signal: farlink_radio::waveform::Waveform,
+    /// How far the receiver's oscillator is above the carrier, in hertz.
+    pub frequency_offset_hz: f64,
+    /// Whether transfer frames go through samples, and not through what is known of how often the code fails.
+    pub through_samples: bool,
 }
 
 /// Where the rate of a channel comes from.

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::str::FromStr;
 
 use farlink_units::quantity::Decimal;
-use farlink_units::{BitRate, Duration, Instant, QuantityError};
+use farlink_units::{BitRate, Duration, Frequency, Instant, QuantityError};
 use hifitime::Epoch;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
@@ -226,6 +226,34 @@ impl JsonSchema for Number {
     }
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({"type": "number"})
+    }
+}
+
+/// How far a frequency is from another, in hertz; either sign.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct FrequencyOffset(pub f64);
+
+impl FromStr for FrequencyOffset {
+    type Err = Wrong;
+    fn from_str(text: &str) -> Result<Self, Wrong> {
+        if text == "0 Hz" {
+            return Ok(FrequencyOffset(0.0));
+        }
+        let (sign, size) = text.strip_prefix('-').map_or((1.0, text), |size| (-1.0, size));
+        let frequency: Frequency = size.parse().map_err(|error: QuantityError| Wrong::from(error))?;
+        Ok(FrequencyOffset(sign * frequency.hz()))
+    }
+}
+
+impl JsonSchema for FrequencyOffset {
+    fn schema_name() -> Cow<'static, str> {
+        "FrequencyOffset".into()
+    }
+    fn inline_schema() -> bool {
+        true
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "string", "examples": ["500 Hz", "-20 kHz"]})
     }
 }
 

@@ -119,6 +119,41 @@ impl Word for CodeName {
     ];
 }
 
+/// A modulation, apart from its pulse.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ModulationName {
+    Bpsk,
+    Qpsk,
+    Oqpsk,
+    Psk8,
+    Gmsk,
+}
+
+impl Word for ModulationName {
+    const KIND: &'static str = "modulation";
+    const WORDS: &'static [(&'static str, Result<Self, &'static str>)] = &[
+        ("bpsk", Ok(ModulationName::Bpsk)),
+        ("qpsk", Ok(ModulationName::Qpsk)),
+        ("oqpsk", Ok(ModulationName::Oqpsk)),
+        ("8psk", Ok(ModulationName::Psk8)),
+        ("gmsk", Ok(ModulationName::Gmsk)),
+        ("residual-carrier", Err("not available in scenarios yet")),
+    ];
+}
+
+/// What transfer frames go through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Through {
+    Samples,
+    Model,
+}
+
+impl Word for Through {
+    const KIND: &'static str = "way of transfer frames";
+    const WORDS: &'static [(&'static str, Result<Self, &'static str>)] =
+        &[("samples", Ok(Through::Samples)), ("model", Ok(Through::Model))];
+}
+
 /// What runs a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Builtin;

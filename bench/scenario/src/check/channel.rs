@@ -4,7 +4,7 @@ use farlink_channel_models::errors::{Bursts, Code, Erasures, ErrorModel, Fading,
 use farlink_channel_models::{Rate, RateError};
 use farlink_units::{BitRate, Decibels, Duration, Instant, Ratio};
 
-use super::{Notes, Run, radio};
+use super::{Notes, Run, radio, waveform};
 use crate::file::{
     BurstsEntry, ChannelEntry, CodingEntry, ErasuresEntry, ErrorsEntry, FollowingEntry, RateEntry, RateStepEntry,
     ScintillationEntry,
@@ -56,7 +56,11 @@ pub(super) fn check(
         None => None,
     };
     let (errors, coding) = errors?;
-    Some(Channel { from, to, rate: rate?, ber: ber?, errors, coding, radio })
+    let waveform = match entry.radio.as_ref().and_then(|radio| radio.value.waveform.as_ref()) {
+        Some(entry) => Some(waveform::check(entry, coding.as_ref(), rate.as_ref(), notes)?),
+        None => None,
+    };
+    Some(Channel { from, to, rate: rate?, ber: ber?, errors, coding, radio, waveform })
 }
 
 fn ber(entry: &ChannelEntry, notes: &mut Notes) -> Option<Ratio> {

@@ -8,6 +8,7 @@ mod links;
 mod places;
 mod radio;
 mod traffic;
+mod waveform;
 
 use std::path::Path;
 

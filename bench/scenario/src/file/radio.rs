@@ -1,11 +1,13 @@
 //! The radio of a channel.
 
-use farlink_units::{Angle, Decibels, Frequency, GainOverTemperature, Length, Power, Ratio, Temperature};
+use farlink_units::{Angle, Decibels, Frequency, GainOverTemperature, Length, Power, Ratio, Size, Temperature};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::located::{At, Named, Text};
 use crate::mixed::Mixed;
+use crate::values::{FrequencyOffset, Number};
+use crate::words::{Choice, ModulationName, Through};
 
 /// The radio of a channel. Losses are written as numbers above zero.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -46,6 +48,28 @@ pub(crate) struct RadioEntry {
     pub implementation_loss: Option<Text<Decibels>>,
     /// Eb/N0 that the decoder needs. Default what the code under `errors` needs for 1e-6.
     pub required_eb_n0: Option<Text<Decibels>>,
+    /// How the signal is made. With it frames go through transfer frames and the samples of a modem.
+    pub waveform: Option<At<WaveformEntry>>,
+}
+
+/// How a signal is made of frames: they become packets, the packets transfer frames (AOS), and those, with the code under `errors`, symbols.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct WaveformEntry {
+    /// What transfer frames go through: `samples`, or the `model` of how often the code fails, which is faster and knows nothing of the
+    /// receiver. Default `samples`.
+    pub through: Option<Text<Choice<Through>>>,
+    /// The modulation.
+    #[schemars(required)]
+    pub modulation: Option<Text<Choice<ModulationName>>>,
+    /// Roll-off of the root-raised-cosine pulse, 0.1 to 1. Default 0.5.
+    pub roll_off: Option<Text<Number>>,
+    /// Samples of a symbol, 2 to 64; need not be whole. Default 2.
+    pub samples_per_symbol: Option<Text<Number>>,
+    /// Length of a transfer frame, 32 B to 2048 B, where the code leaves it open. Default 1115 B.
+    pub frame: Option<Text<Size>>,
+    /// How far the receiver's oscillator is above the carrier, -1 MHz to 1 MHz. Default 0 Hz. Doppler comes on top, from the light time.
+    pub frequency_offset: Option<Text<FrequencyOffset>>,
 }
 
 /// An antenna: its gain, or the dish that it is.

@@ -140,7 +140,7 @@ impl<'a> Encapsulation<'a> {
     }
 
     /// Appends an idle packet of `length` octets, header included: what fills a zone. Its data alternate, so that symbols change.
-    pub(super) fn emit_idle(length: usize, out: &mut Vec<u8>) {
+    pub fn emit_idle(length: usize, out: &mut Vec<u8>) {
         let header = match length {
             0 => return,
             1 => 1,

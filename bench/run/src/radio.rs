@@ -1,0 +1,494 @@
+//! Channels whose frames go through samples.
+//!
+//! Frames become encapsulation packets, packets the data of AOS transfer frames, and those go through [`Chain`]: coded, modulated, through
+//! the samples of a channel, received from cold. Transfer frames follow each other without a pause from when the contact opens;
+//! what begins to leave at an instant lies at that instant's place in them, and idle data lie in between. So a frame arrives when
+//! the transfer frame that it ends in is decoded, and is lost with any of those that it touches.
+//!
+//! The same transfer frames can be struck by what is known of how often their code fails, instead of going through samples: for runs too
+//! long for samples, and to hold the one against the other.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use farlink_channel_models::errors::{Airtime, Code, ErrorModel, Passage};
+use farlink_channel_models::{Errors, Interval, LightTime, Series};
+use farlink_iq_channel::delay::DelayConfig;
+use farlink_iq_channel::law::{DelayKnot, DelayLaw};
+use farlink_iq_channel::oscillator::OscillatorConfig;
+use farlink_iq_channel::ring::RingConfig;
+use farlink_link::{MAX_FRAME_BYTES, Radio};
+use farlink_radio::chain::{Chain, ChainConfig, ChainError, Outcome};
+use farlink_scenario::Waveform;
+use farlink_units::{Duration, Instant};
+use farlink_wire::ccsds::{Agreed, AosFrame, Encapsulation, Extractor, Packer, Protocol};
+
+/// The range is sampled this often, or less often in contacts so long that there would be more knots than that.
+const STEP: Duration = Duration::from_secs(1);
+const MOST_KNOTS: i64 = 100_000;
+/// A receiver looks this much further than the offset that there will be.
+const SEARCHES_BEYOND: f64 = 1.1;
+/// And this far in any case, as far as it fits in the sample rate, Hz.
+const SEARCHES_TO_HZ: f64 = 20e3;
+/// Counters of AOS frames have 24 bits.
+const COUNTER: u32 = 1 << 24;
+const VIRTUAL_CHANNEL: u8 = 1;
+const AGREED: Agreed = Agreed { insert: 0, operational_control: false, error_control: true };
+
+/// Why a channel cannot have a radio.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum PlanError {
+    /// The chain.
+    #[error(transparent)]
+    Chain(#[from] ChainError),
+    /// What is known of the code.
+    #[error("{0}")]
+    Model(String),
+}
+
+/// What a channel's radio is made of.
+#[derive(Clone, Debug)]
+pub(crate) struct RadioPlan {
+    pub(crate) waveform: Waveform,
+    pub(crate) carrier_hz: f64,
+    /// The rate of the channel: what transfer frames have room for.
+    pub(crate) rate_bps: u64,
+    /// Eb/N0 of the bits of transfer frames, in dB.
+    pub(crate) eb_n0_db: Series,
+    /// The code, as far as it is known how often it fails.
+    pub(crate) code: Code,
+    /// The contacts that are planned, each with the Doppler in it.
+    pub(crate) passes: Arc<[Pass]>,
+    /// Transfer frames after one until it is decided.
+    latency: u64,
+}
+
+/// A contact as the radio sees it.
+#[derive(Clone, Debug)]
+pub(crate) struct Pass {
+    contact: Interval,
+    /// How the delay changes from its least in the contact on, if it does; and how far and how fast the carrier moves with that.
+    doppler: Option<(DelayLaw, f64, f64)>,
+}
+
+impl Pass {
+    /// What light time and carrier make of a contact, which ends with the run.
+    pub(crate) fn new(
+        contact: Interval,
+        light_time: &LightTime,
+        carrier_hz: f64,
+        end: Instant,
+    ) -> Result<Self, farlink_channel_models::NoPosition> {
+        let begins = begins(contact);
+        let ends = contact.end.min(end);
+        if matches!(light_time, LightTime::Constant(_)) || ends <= begins {
+            return Ok(Pass { contact, doppler: None });
+        }
+        let step = STEP.max(Duration::from_nanos((ends - begins).as_nanos() / MOST_KNOTS));
+        // Arrivals are counted from when the first sample arrives.
+        let first = begins + light_time.at(begins);
+        let last = ends + light_time.at(ends);
+        let DelayLaw::Knots(mut knots) = DelayLaw::of_light_time(light_time, first, last, step)? else {
+            return Ok(Pass { contact, doppler: None });
+        };
+        let start_s = light_time.at(begins).as_secs_f64();
+        let least_s = knots.iter().map(|knot| knot.delay_s).fold(f64::INFINITY, f64::min);
+        for knot in &mut knots {
+            // Sent u after the first sample, it arrives u + delay - least after a time that no delay precedes.
+            knot.at_s += start_s - least_s;
+            knot.delay_s -= least_s;
+        }
+        let offset_hz = knots.iter().map(|knot| (knot.rate * carrier_hz).abs()).fold(0.0, f64::max);
+        let change = |pair: &[DelayKnot]| ((pair[1].rate - pair[0].rate) / (pair[1].at_s - pair[0].at_s)).abs();
+        let rate_hz_s = knots.windows(2).map(|pair| change(pair) * carrier_hz).fold(0.0, f64::max);
+        Ok(Pass { contact, doppler: Some((DelayLaw::Knots(knots), offset_hz, rate_hz_s)) })
+    }
+}
+
+/// When the first symbol of a contact leaves: a channel that has always been open begins at the epoch.
+fn begins(contact: Interval) -> Instant {
+    contact.start.max(Instant::ZERO)
+}
+
+impl RadioPlan {
+    /// A radio, tried on each contact.
+    ///
+    /// # Errors
+    /// What of it cannot be.
+    pub(crate) fn new(
+        waveform: Waveform,
+        rate_bps: u64,
+        eb_n0_db: Series,
+        code: Code,
+        passes: Vec<Pass>,
+        carrier_hz: f64,
+    ) -> Result<Self, PlanError> {
+        let mut plan = RadioPlan { waveform, carrier_hz, rate_bps, eb_n0_db, code, passes: passes.into(), latency: 0 };
+        let model = Errors::new(&[plan.model()], 0).map_err(|error| PlanError::Model(error.to_string()));
+        if !waveform.through_samples {
+            model?;
+        }
+        for pass in plan.passes.clone().iter() {
+            plan.latency = plan.latency.max(plan.chain(pass, 0)?.latency_frames());
+        }
+        Ok(plan)
+    }
+
+    fn model(&self) -> ErrorModel {
+        ErrorModel::Coded { code: self.code, eb_n0_db: self.eb_n0_db.clone(), scintillation: None }
+    }
+
+    /// The chain of a contact, with as many idle frames before its first as its receiver needs.
+    fn chain(&self, pass: &Pass, seed: u64) -> Result<Chain, ChainError> {
+        let signal = self.waveform.signal;
+        let mut config = ChainConfig::new(signal, self.eb_n0_db.at(begins(pass.contact)), seed);
+        let still = Chain::new(&config)?;
+        // The loops settle in as long again as it takes to find the signal.
+        let lead_in = 2 * still.latency_frames();
+        config.lead_in_frames = Some(u32::try_from(lead_in).unwrap_or(u32::MAX));
+        let mut offset_hz = self.waveform.frequency_offset_hz.abs();
+        if let Some((law, doppler_hz, rate_hz_s)) = &pass.doppler {
+            let mut law = law.clone();
+            if let DelayLaw::Knots(knots) = &mut law {
+                let before_s = lead_in as f64 * signal.frame_duration_s();
+                knots.iter_mut().for_each(|knot| knot.at_s += before_s);
+            }
+            let ring = RingConfig::default();
+            config.channel.delay = Some(DelayConfig { law, carrier_hz: self.carrier_hz, clock_ppm: 0.0, ring });
+            config.receiver.max_rate_hz_s = config.receiver.max_rate_hz_s.min(10.0 + 2.0 * rate_hz_s);
+            offset_hz += doppler_hz;
+        }
+        if self.waveform.frequency_offset_hz != 0.0 {
+            let offset_hz = self.waveform.frequency_offset_hz;
+            config.channel.oscillator =
+                Some(OscillatorConfig { offset_hz, drift_hz_per_s: 0.0, linewidth_hz: 0.0, mask: None });
+        }
+        if offset_hz * SEARCHES_BEYOND > SEARCHES_TO_HZ {
+            config.receiver.max_offset_hz = Some(offset_hz * SEARCHES_BEYOND);
+        }
+        Chain::new(&config)
+    }
+}
+
+/// The radios of a channel.
+pub(crate) struct SampledRadio {
+    plan: RadioPlan,
+    seed: u64,
+    zone: u64,
+    /// Contacts in which frames have left, the last one at the end.
+    sessions: VecDeque<Session>,
+    begun: u64,
+}
+
+impl SampledRadio {
+    pub(crate) fn new(plan: RadioPlan, seed: u64) -> Self {
+        let zone = zone_octets(&plan.waveform.signal) as u64;
+        SampledRadio { plan, seed, zone, sessions: VecDeque::new(), begun: 0 }
+    }
+
+    /// So many octets of packets have left by `at`, rounded up.
+    fn octets_by(&self, begins: Instant, at: Instant) -> u64 {
+        let nanos = at.saturating_since(begins).as_nanos().max(0) as u128;
+        u64::try_from((nanos * u128::from(self.plan.rate_bps)).div_ceil(8_000_000_000)).unwrap_or(u64::MAX)
+    }
+
+    /// When so many transfer frames have left, rounded up.
+    fn left_by(&self, begins: Instant, frames: u64) -> Instant {
+        let nanos = u128::from(frames) * u128::from(self.zone) * 8_000_000_000;
+        let nanos = nanos.div_ceil(u128::from(self.plan.rate_bps));
+        begins + Duration::from_nanos(i64::try_from(nanos).unwrap_or(i64::MAX))
+    }
+
+    fn begin(&mut self, contact: Interval) -> Session {
+        let planned = self
+            .plan
+            .passes
+            .iter()
+            .find(|pass| pass.contact.start <= contact.start && contact.start < pass.contact.end);
+        // A contact that was forced open moves as one that was planned, if it begins with it, and else not at all.
+        let pass = match planned {
+            Some(pass) if begins(pass.contact) == begins(contact) => pass.clone(),
+            _ => Pass { contact, doppler: None },
+        };
+        let seed = self.seed.wrapping_add(self.begun.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        self.begun += 1;
+        // Both were tried when they were planned, and nothing in them depends on the system.
+        let line = if self.plan.waveform.through_samples {
+            let chain = self.plan.chain(&pass, seed);
+            Line::Samples(Box::new(chain.unwrap_or_else(|error| panic!("the radio of a channel: {error}"))))
+        } else {
+            let errors = Errors::new(&[self.plan.model()], seed);
+            let errors = errors.unwrap_or_else(|error| panic!("the errors of a radio: {error}"));
+            Line::Model { errors: Box::new(errors), flips: Vec::new(), came: VecDeque::new() }
+        };
+        Session {
+            begins: begins(contact),
+            contact,
+            line,
+            packer: Packer::new(self.zone as usize),
+            extractor: Extractor::new(COUNTER, MAX_FRAME_BYTES + 8),
+            composed: 0,
+            frames: 0,
+            waiting: VecDeque::new(),
+            packed_to: 0,
+            undecided: VecDeque::new(),
+            told: VecDeque::new(),
+            over: false,
+        }
+    }
+}
+
+/// Octets of packets in a transfer frame.
+pub(crate) fn zone_octets(signal: &farlink_radio::waveform::Waveform) -> usize {
+    signal.frame_octets() - AosFrame::default().overhead(signal.frame_error_control)
+}
+
+impl fmt::Debug for SampledRadio {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SampledRadio").field("plan", &self.plan).field("sessions", &self.sessions.len()).finish()
+    }
+}
+
+/// What transfer frames go through.
+enum Line {
+    Samples(Box<Chain>),
+    /// What is known of how often the code fails; and of each frame, whether it came through.
+    Model {
+        errors: Box<Errors>,
+        flips: Vec<u64>,
+        came: VecDeque<Option<Vec<u8>>>,
+    },
+}
+
+impl Line {
+    /// Sends a transfer frame; `None` is an idle one.
+    fn send(&mut self, airtime: Airtime, eb_n0_db: f64, frame: Option<Vec<u8>>) -> Result<(), ChainError> {
+        match self {
+            Line::Samples(chain) => {
+                chain.set_eb_n0_db(eb_n0_db)?;
+                match frame {
+                    Some(frame) => chain.push(&frame).map(drop),
+                    None => chain.idle(),
+                }
+            }
+            Line::Model { errors, flips, came } => {
+                let struck = errors.strike(&airtime, flips) == Passage::Erased || !flips.is_empty();
+                came.extend(frame.map(|frame| (!struck).then_some(frame)));
+                Ok(())
+            }
+        }
+    }
+
+    /// Ends the transmission; all is decided then.
+    fn end(&mut self) -> Result<(), ChainError> {
+        match self {
+            Line::Samples(chain) => chain.gap(0.0),
+            Line::Model { .. } => Ok(()),
+        }
+    }
+
+    /// The next transfer frame that is decided, idle ones left out: what the receiver accepted of it.
+    fn poll(&mut self) -> Option<Option<Vec<u8>>> {
+        match self {
+            Line::Samples(chain) => {
+                let decided = chain.poll()?;
+                let accepted = matches!(decided.outcome, Outcome::Delivered | Outcome::Undetected { .. });
+                Some(decided.received.filter(|_| accepted).map(|received| received.octets))
+            }
+            Line::Model { came, .. } => came.pop_front(),
+        }
+    }
+}
+
+/// One contact.
+struct Session {
+    begins: Instant,
+    contact: Interval,
+    line: Line,
+    packer: Packer,
+    extractor: Extractor,
+    /// Transfer frames that have left.
+    composed: u64,
+    /// Of them, those with packets.
+    frames: u32,
+    /// Packets that no transfer frame has taken, each with the place of its first octet.
+    waiting: VecDeque<(u64, Vec<u8>)>,
+    /// The place behind the last packet.
+    packed_to: u64,
+    /// Numbers of the transfer frames with packets that are sent and not decided.
+    undecided: VecDeque<u64>,
+    told: VecDeque<Told>,
+    /// The contact has ended.
+    over: bool,
+}
+
+/// A frame of the channel.
+struct Told {
+    frame: u64,
+    content: Bytes,
+    /// The transfer frame that it ends in.
+    last: u64,
+    received: Option<Bytes>,
+}
+
+impl Session {
+    fn tell(&mut self, frame: u64, place: u64, zone: u64, content: &Bytes) {
+        let mut packet = Vec::with_capacity(content.len() + 8);
+        let emitted = Encapsulation::new(protocol(content), content).emit(&mut packet);
+        emitted.unwrap_or_else(|error| panic!("a frame fits in a packet: {error}"));
+        // Times are rounded to nanoseconds and places to octets: packets stand behind each other all the same.
+        let place = place.max(self.packed_to).max(self.composed * zone + self.packer.len() as u64);
+        self.packed_to = place + packet.len() as u64;
+        let last = (self.packed_to - 1) / zone;
+        self.waiting.push_back((place, packet));
+        self.told.push_back(Told { frame, content: content.clone(), last, received: None });
+    }
+
+    /// Sends the next transfer frame.
+    fn compose(&mut self, zone: u64, airtime: Airtime, eb_n0_db: f64) -> Result<(), ChainError> {
+        let end = (self.composed + 1) * zone;
+        while self.waiting.front().is_some_and(|(place, _)| *place < end) {
+            let Some((place, packet)) = self.waiting.pop_front() else { break };
+            let idle = place.saturating_sub(self.composed * zone + self.packer.len() as u64);
+            if idle > 0 {
+                let mut fill = Vec::new();
+                Encapsulation::emit_idle(idle as usize, &mut fill);
+                self.push(&fill);
+            }
+            self.push(&packet);
+        }
+        let filled = if self.packer.is_empty() { None } else { self.packer.zone(true) };
+        let frame = filled.map(|filled| {
+            let frame = AosFrame {
+                virtual_channel: VIRTUAL_CHANNEL,
+                count: self.frames,
+                first_header: filled.first_header,
+                data: &filled.data,
+                ..AosFrame::default()
+            };
+            let mut octets = Vec::new();
+            frame.emit(AGREED.error_control, &mut octets);
+            octets
+        });
+        if frame.is_some() {
+            self.frames = (self.frames + 1) % COUNTER;
+            self.undecided.push_back(self.composed);
+        }
+        self.line.send(airtime, eb_n0_db, frame)?;
+        self.composed += 1;
+        self.collect();
+        Ok(())
+    }
+
+    fn push(&mut self, packet: &[u8]) {
+        let pushed = self.packer.push(packet);
+        pushed.unwrap_or_else(|error| panic!("what was made a packet is one: {error}"));
+    }
+
+    /// Ends the transmission; all is decided then.
+    fn end(&mut self) -> Result<(), ChainError> {
+        self.over = true;
+        self.line.end()?;
+        self.collect();
+        Ok(())
+    }
+
+    /// Takes what the receiver has decided.
+    fn collect(&mut self) {
+        while let Some(accepted) = self.line.poll() {
+            let Some(number) = self.undecided.pop_front() else { return };
+            let Some(octets) = accepted else { continue };
+            let Ok(frame) = AosFrame::parse(&octets, AGREED) else { continue };
+            let mut packets = Vec::new();
+            self.extractor.take(frame.count, frame.first_header, frame.data, |packet| packets.push(packet.to_vec()));
+            let data = packets.iter().filter_map(|packet| Encapsulation::parse(packet).ok());
+            for (packet, _) in data.filter(|(packet, _)| packet.protocol != Protocol::IDLE) {
+                let ends_here = |told: &&mut Told| told.last == number && told.received.is_none();
+                let same = self.told.iter_mut().filter(ends_here).find(|told| told.content == packet.data);
+                let told = match same {
+                    Some(told) => Some(told),
+                    // What no check has found: it counts as wrong bits of the frame that it was.
+                    None => self.told.iter_mut().filter(ends_here).find(|t| t.content.len() == packet.data.len()),
+                };
+                if let Some(told) = told {
+                    told.received = Some(Bytes::copy_from_slice(packet.data));
+                }
+            }
+        }
+    }
+
+    fn is_decided(&self, number: u64) -> bool {
+        self.over || self.composed > number && self.undecided.front().is_none_or(|first| *first > number)
+    }
+}
+
+/// What the packet of a frame is said to hold (SANA's registry of encapsulation protocols).
+fn protocol(content: &[u8]) -> Protocol {
+    match content.first() {
+        // The version of LTP, in the upper four bits, is 0; a bundle is an indefinite array.
+        Some(0x00..=0x0f) => Protocol::LTP,
+        Some(0x9f) => Protocol::BUNDLE,
+        _ => Protocol::MISSION,
+    }
+}
+
+impl Radio for SampledRadio {
+    fn overhead_bits(&self, bytes: usize) -> u64 {
+        match bytes {
+            0..=253 => 16,
+            254..=65_531 => 32,
+            _ => 64,
+        }
+    }
+
+    fn known_at(&self, contact: Interval, end: Instant) -> Instant {
+        let begins = begins(contact);
+        // One more, for what is rounded.
+        let last = self.octets_by(begins, end) / self.zone;
+        self.left_by(begins, last + 1 + self.plan.latency).max(end)
+    }
+
+    fn transmit(&mut self, contact: Interval, frame: u64, airtime: Airtime, content: &Bytes) {
+        if self.sessions.back().is_none_or(|session| session.begins != begins(contact) || session.over) {
+            let session = self.begin(contact);
+            self.sessions.push_back(session);
+        }
+        let place = self.octets_by(begins(contact), airtime.start);
+        let zone = self.zone;
+        if let Some(session) = self.sessions.back_mut() {
+            session.contact = contact;
+            session.tell(frame, place, zone, content);
+        }
+    }
+
+    fn receive(&mut self, frame: u64) -> Option<Bytes> {
+        // Nobody asks for what left before.
+        while self.sessions.len() > 1 && self.sessions[0].told.back().is_none_or(|last| last.frame < frame) {
+            self.sessions.pop_front();
+        }
+        let zone = self.zone;
+        let first = self.sessions.front_mut()?;
+        while first.told.front().is_some_and(|told| told.frame < frame) {
+            first.told.pop_front();
+        }
+        let last = first.told.front().filter(|told| told.frame == frame)?.last;
+        loop {
+            let Session { begins, contact, composed, .. } = self.sessions.front()?;
+            let (begins, contact, composed) = (*begins, *contact, *composed);
+            let ends = self.left_by(begins, composed + 1);
+            let eb_n0_db = self.plan.eb_n0_db.at(ends);
+            let start = self.left_by(begins, composed);
+            let airtime = Airtime { start, end: ends, bits: self.plan.waveform.signal.frame_octets() as u64 * 8 };
+            let session = self.sessions.front_mut()?;
+            if session.is_decided(last) {
+                let told = session.told.pop_front()?;
+                return told.received;
+            }
+            let sent = if ends > contact.end { session.end() } else { session.compose(zone, airtime, eb_n0_db) };
+            // The ring of the channel is in memory, and what is under way was tried to fit.
+            sent.unwrap_or_else(|error| panic!("the radio of a channel: {error}"));
+        }
+    }
+}
