@@ -9,7 +9,7 @@ use farlink_wire::ccsds::frame_error_control;
 use crate::waveform::{Waveform, WaveformError};
 
 /// Octets that are encoded behind the last frame, so that the decoder's last decisions on the frame are as sure as the others.
-const TAIL: [u8; 4] = [0x55; 4];
+pub(crate) const TAIL: [u8; 4] = [0x55; 4];
 
 /// A frame of another length than the waveform's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -76,11 +76,6 @@ impl Encoder {
     pub fn finish(&mut self, bits: &mut Vec<u8>) {
         append(&mut self.inner, &TAIL, bits);
         self.inner = self.waveform.coding.convolutional().map(convolutional::Encoder::new);
-    }
-
-    /// The last six bits that went into the convolutional code.
-    pub(crate) fn state(&self) -> u8 {
-        self.inner.as_ref().map_or(0, convolutional::Encoder::state)
     }
 }
 

@@ -7,6 +7,8 @@
 //! | [`waveform`] | what both ends agree on, and what follows from it: lengths, rates, Es/N0 |
 //! | [`transmitter`], [`receiver`] | frames to samples, samples to frames from cold, whatever the phase |
 //! | [`chain`] | one direction: transmitter, channel, receiver, and what became of each frame |
+//! | [`stream`] | PDUs in packets in frames over a chain |
+//! | [`ber`], [`theory`], [`limits`] | error ratios over Eb/N0, what they should be, and how sure they are |
 //! | [`codec`] | the codes alone: frames to channel bits, and what a received frame is |
 //!
 //! ```
@@ -23,11 +25,15 @@
 //! # Ok::<(), farlink_radio::chain::ChainError>(())
 //! ```
 
+pub mod ber;
 pub mod chain;
 pub mod codec;
 mod deframe;
 mod idle;
+pub mod limits;
 pub mod receiver;
+pub mod stream;
+pub mod theory;
 pub mod transmitter;
 mod turn;
 pub mod waveform;
