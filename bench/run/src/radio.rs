@@ -28,6 +28,10 @@ use farlink_wire::ccsds::{Agreed, AosFrame, Encapsulation, Extractor, Packer, Pr
 /// The range is sampled this often, or less often in contacts so long that there would be more knots than that.
 const STEP: Duration = Duration::from_secs(1);
 const MOST_KNOTS: i64 = 100_000;
+/// By so much the delay may be less than at any knot: 0.14 km/s², as a low orbit overhead has it, make 60 ns in a second.
+const BETWEEN_KNOTS_S: f64 = 1e-5;
+/// What arrives is made of samples before and after it.
+const AROUND_SAMPLES: f64 = 32.0;
 /// A receiver looks this much further than the offset that there will be.
 const SEARCHES_BEYOND: f64 = 1.1;
 /// And this far in any case, as far as it fits in the sample rate, Hz.
@@ -79,6 +83,7 @@ impl Pass {
         contact: Interval,
         light_time: &LightTime,
         carrier_hz: f64,
+        sample_rate_hz: f64,
         end: Instant,
     ) -> Result<Self, farlink_channel_models::NoPosition> {
         let begins = begins(contact);
@@ -95,6 +100,7 @@ impl Pass {
         };
         let start_s = light_time.at(begins).as_secs_f64();
         let least_s = knots.iter().map(|knot| knot.delay_s).fold(f64::INFINITY, f64::min);
+        let least_s = least_s - BETWEEN_KNOTS_S - AROUND_SAMPLES / sample_rate_hz;
         for knot in &mut knots {
             // Sent u after the first sample, it arrives u + delay - least after a time that no delay precedes.
             knot.at_s += start_s - least_s;

@@ -117,7 +117,8 @@ impl Signal<'_> {
                 budget.eb_n0_db(c_n0, rate)?.map(|db| db + for_overhead)?
             }
         };
-        let pass = |contact: &Interval| Pass::new(*contact, self.light_time, budget.frequency_hz, self.end);
+        let samples = waveform.signal.sample_rate_hz();
+        let pass = |contact: &Interval| Pass::new(*contact, self.light_time, budget.frequency_hz, samples, self.end);
         let passes: Result<Vec<Pass>, _> = self.contacts.iter().map(pass).collect();
         let passes = passes.map_err(|error| SignalError::Radio(error.to_string()))?;
         let plan = RadioPlan::new(waveform, rate_bps, eb_n0_db, coding.code, passes, budget.frequency_hz);
