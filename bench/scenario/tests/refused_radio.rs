@@ -176,3 +176,60 @@ fn tables_need_an_elevation() {
     let error = read(&text).unwrap_err();
     assert!(error.problems().len() == 1 && error.to_string().contains(words[0]), "{error}");
 }
+
+/// The forward channel with a radio and this waveform, in this code.
+fn waveform(waveform: &str, errors: &str, words: &[&str]) {
+    let channel = format!("{FAR}, radio: {{ {SENDS}, {RECEIVES}, waveform: {waveform} }}{errors}");
+    refuse(&[No(FAR, &channel, words)]);
+}
+
+#[test]
+fn waveforms() {
+    let uncoded = ", errors: { coding: { code: uncoded } }";
+    let good = "{ modulation: qpsk, roll_off: 0.35, samples_per_symbol: 2.5, frame: 512 B, frequency_offset: -3 kHz }";
+    let text = edited(FAR, &format!("{FAR}, radio: {{ {SENDS}, {RECEIVES}, waveform: {good} }}{uncoded}"));
+    let scenario = read(&text).unwrap_or_else(|error| panic!("{error}"));
+    let read = scenario.links.iter().find_map(|link| link.forward.waveform).expect("a waveform");
+    assert_eq!((read.frequency_offset_hz, read.through_samples), (-3e3, true));
+    // 502 of 512 octets are for packets, and a marker of 4 octets stands before each frame; two bits a symbol.
+    let symbols = 256e3 / 502.0 * 516.0 / 2.0;
+    assert!((read.signal.symbol_rate_hz / symbols - 1.0).abs() < 1e-12, "{}", read.signal.symbol_rate_hz);
+
+    waveform("^{ roll_off: 0.5 }", uncoded, &["`modulation` is missing", "add `modulation: bpsk`"]);
+    waveform("{ modulation: ^fm }", uncoded, &["there is no modulation `fm`", "`bpsk`"]);
+    waveform("{ modulation: ^residual-carrier }", uncoded, &["not available in scenarios yet"]);
+    waveform("{ modulation: bpsk, ^pulse: square }", uncoded, &["unknown key `pulse`"]);
+    waveform(
+        "{ modulation: bpsk, through: ^space }",
+        uncoded,
+        &["there is no way of transfer frames `space`", "`samples`"],
+    );
+    waveform("{ modulation: bpsk, roll_off: ^0.05 }", uncoded, &["no roll-off is 0.05", "from 0.1 to 1"]);
+    waveform("{ modulation: bpsk, samples_per_symbol: ^1.5 }", uncoded, &["is 1.5", "from 2 to 64"]);
+    waveform(
+        "{ modulation: bpsk, frame: ^8 B }",
+        uncoded,
+        &["no transfer frame is 8 bytes long", "from 32 B to 2048 B"],
+    );
+    waveform("{ modulation: bpsk, frame: ^100 }", uncoded, &["`100` has no unit"]);
+    waveform("{ modulation: bpsk, frequency_offset: ^3 MHz }", uncoded, &["3000000 Hz is too far off"]);
+    waveform("{ modulation: bpsk, frequency_offset: ^3 }", uncoded, &["`3` has no unit"]);
+    waveform("^{ modulation: bpsk }", "", &["nothing says which code the frames are in", "code: concatenated"]);
+}
+
+#[test]
+fn codes_and_rates_that_no_waveform_has() {
+    let coded = |code: &str| format!(", errors: {{ coding: {{ code: {code} }} }}");
+    let bpsk = "^{ modulation: bpsk }";
+    waveform(bpsk, &coded("turbo-1784"), &["turbo codes cannot be decoded yet", "concatenated"]);
+    waveform(bpsk, &coded("concatenated, interleaving: 6"), &["no code block has 6 words", "1, 2, 3, 4, 5 and 8"]);
+    waveform(bpsk, &coded("uncoded, scintillation: { index: 0.1 }"), &["does not scintillate yet", "remove"]);
+    waveform("{ modulation: bpsk, frame: ^512 B }", &coded("ldpc-1024"), &["settles the length of a transfer frame"]);
+    let radio = format!("radio: {{ {SENDS}, {RECEIVES}, waveform: {bpsk} }}{}", coded("uncoded"));
+    for rate in
+        ["none", "{ highest_of: [1 Mbit/s, 2 Mbit/s] }", "[{ at: 0 s, rate: 1 Mbit/s }, { at: 9 s, rate: none }]"]
+    {
+        let words = &["has one rate throughout", "`rate: 256 kbit/s`"];
+        refuse(&[No(FAR, &format!("rate: {rate}, {radio}"), words)]);
+    }
+}
