@@ -40,6 +40,7 @@ enum Command {
     Conform(Box<commands::conform::ConformArguments>),
     Geometry(commands::geometry::GeometryArguments),
     Plan(Box<commands::plan::PlanArguments>),
+    Sdr(commands::sdr::SdrArguments),
     Throughput(commands::throughput::ThroughputArguments),
 }
 
@@ -94,6 +95,7 @@ fn main() -> ExitCode {
         Command::Conform(arguments) => commands::conform::conform(&arguments),
         Command::Geometry(arguments) => commands::geometry::geometry(&arguments),
         Command::Plan(arguments) => commands::plan::plan(&arguments),
+        Command::Sdr(arguments) => commands::sdr::sdr(&arguments),
         Command::Throughput(arguments) => commands::throughput::throughput(&arguments),
     };
     if output::is_lost() { Ending::BenchFailed.into() } else { ending.into() }

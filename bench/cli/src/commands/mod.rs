@@ -12,6 +12,7 @@ pub mod node;
 pub mod plan;
 pub mod run;
 pub mod schema;
+pub mod sdr;
 mod table;
 pub mod throughput;
 
