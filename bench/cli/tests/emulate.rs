@@ -294,6 +294,46 @@ fn a_link_of_a_scenario_is_carried_at_the_instant_that_is_asked_for() {
 }
 
 #[test]
+fn datagrams_go_through_the_samples_of_a_radio() {
+    let temp = tempfile::tempdir().unwrap();
+    let link = Datagrams::new();
+    let scenario = temp.path().join("radio.yaml");
+    let channel = "rate: 256 kbit/s, errors: { coding: { code: concatenated, eb_n0: 4 dB } }, radio: { frequency: 8.4 GHz, \
+                   eirp: 40 dBW, gain_over_temperature: 30 dB/K, waveform: { modulation: qpsk } }";
+    let text = format!(
+        "scenario: radio\nepoch: 2026-12-15T00:00:00Z\nduration: 1 h\nnodes:\n  a: {{ eid: \"ipn:1.0\" }}\n  \
+         b: {{ eid: \"ipn:2.0\" }}\nlinks:\n  space:\n    forward: {{ from: a, to: b, {channel} }}\n    \
+         return: {{ from: b, to: a, rate: 64 kbit/s }}\n    light_time: 50 ms\n"
+    );
+    fs::write(&scenario, text).unwrap();
+    let (out, socket) = (temp.path().join("out"), temp.path().join("control"));
+    let ports = format!("space = {} <> {}", link.port(0), link.port(1));
+    let mut emulator = Running::start(
+        farlink()
+            .args(["emulate", "--link", &ports, "--from", "30min", "--scenario"])
+            .arg(&scenario)
+            .arg("--out")
+            .arg(&out)
+            .arg("--control")
+            .arg(&socket),
+    );
+    emulator.wait_for_text("control: ");
+    let sent: Vec<Vec<u8>> = (0..20u8).map(|n| vec![n; 100 + 50 * usize::from(n)]).collect();
+    for datagram in &sent {
+        link.send(0, datagram);
+    }
+    for datagram in &sent {
+        assert_eq!(link.receive(1), *datagram);
+    }
+    let (results, _, said) = end(emulator, &out);
+    let channel = &results.channels[0];
+    assert_eq!(channel.delivered.frames, 20, "{said}");
+    // 50 ms of light, and at least a transfer frame of 1105 octets, which is 34.5 ms.
+    let propagation = channel.delays.as_ref().expect("delays are told").propagation.mean_ns;
+    assert!(propagation > 84_500_000, "{propagation}");
+}
+
+#[test]
 fn what_cannot_be_carried_is_told_before_anything_runs() {
     let temp = tempfile::tempdir().unwrap();
     let scenario = fixture("scenarios/mars-relay.yaml");

@@ -156,7 +156,7 @@ pub struct DelayResult {
     pub queueing: DelayPart,
     /// Length over data rate, until the last bit has left.
     pub serialisation: DelayPart,
-    /// Light time, until the last bit arrives.
+    /// Light time, until the last bit arrives; through a radio, until the receiver has decoded it.
     pub propagation: DelayPart,
 }
 

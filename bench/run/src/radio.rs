@@ -3,7 +3,8 @@
 //! Frames become encapsulation packets, packets the data of AOS transfer frames, and those go through [`Chain`]: coded, modulated, through
 //! the samples of a channel, received from cold. Transfer frames follow each other without a pause from when the contact opens;
 //! what begins to leave at an instant lies at that instant's place in them, and idle data lie in between. So a frame arrives when
-//! the transfer frame that it ends in is decoded, and is lost with any of those that it touches.
+//! the transfer frame that it ends in is decoded, and is lost with any of those that it touches. Idle transfer frames are made as samples
+//! only where the receiver needs them: around what carries something, and to acquire before it.
 //!
 //! The same transfer frames can be struck by what is known of how often their code fails, instead of going through samples: for runs too
 //! long for samples, and to hold the one against the other.
@@ -67,6 +68,8 @@ pub(crate) struct RadioPlan {
     pub(crate) passes: Arc<[Pass]>,
     /// Transfer frames after one until it is decided.
     latency: u64,
+    /// Idle ones before the first, while the receiver acquires.
+    lead_in: u64,
 }
 
 /// A contact as the radio sees it.
@@ -131,13 +134,16 @@ impl RadioPlan {
         passes: Vec<Pass>,
         carrier_hz: f64,
     ) -> Result<Self, PlanError> {
-        let mut plan = RadioPlan { waveform, carrier_hz, rate_bps, eb_n0_db, code, passes: passes.into(), latency: 0 };
+        let mut plan =
+            RadioPlan { waveform, carrier_hz, rate_bps, eb_n0_db, code, passes: passes.into(), latency: 0, lead_in: 0 };
         let model = Errors::new(&[plan.model()], 0).map_err(|error| PlanError::Model(error.to_string()));
         if !waveform.through_samples {
             model?;
         }
         for pass in plan.passes.clone().iter() {
-            plan.latency = plan.latency.max(plan.chain(pass, 0)?.latency_frames());
+            let (chain, lead_in) = plan.chain(pass, 0, 0)?;
+            plan.latency = plan.latency.max(chain.latency_frames());
+            plan.lead_in = lead_in;
         }
         Ok(plan)
     }
@@ -146,8 +152,8 @@ impl RadioPlan {
         ErrorModel::Coded { code: self.code, eb_n0_db: self.eb_n0_db.clone(), scintillation: None }
     }
 
-    /// The chain of a contact, with as many idle frames before its first as its receiver needs.
-    fn chain(&self, pass: &Pass, seed: u64) -> Result<Chain, ChainError> {
+    /// The chain of a contact from a transfer frame on, and how many idle ones come before that for its receiver to acquire.
+    fn chain(&self, pass: &Pass, first: u64, seed: u64) -> Result<(Chain, u64), ChainError> {
         let signal = self.waveform.signal;
         let mut config = ChainConfig::new(signal, self.eb_n0_db.at(begins(pass.contact)), seed);
         let still = Chain::new(&config)?;
@@ -158,7 +164,7 @@ impl RadioPlan {
         if let Some((law, doppler_hz, rate_hz_s)) = &pass.doppler {
             let mut law = law.clone();
             if let DelayLaw::Knots(knots) = &mut law {
-                let before_s = lead_in as f64 * signal.frame_duration_s();
+                let before_s = (lead_in as f64 - first as f64) * signal.frame_duration_s();
                 knots.iter_mut().for_each(|knot| knot.at_s += before_s);
             }
             let ring = RingConfig::default();
@@ -174,7 +180,7 @@ impl RadioPlan {
         if offset_hz * SEARCHES_BEYOND > SEARCHES_TO_HZ {
             config.receiver.max_offset_hz = Some(offset_hz * SEARCHES_BEYOND);
         }
-        Chain::new(&config)
+        Ok((Chain::new(&config)?, lead_in))
     }
 }
 
@@ -207,7 +213,8 @@ impl SampledRadio {
         begins + Duration::from_nanos(i64::try_from(nanos).unwrap_or(i64::MAX))
     }
 
-    fn begin(&mut self, contact: Interval) -> Session {
+    /// The radio in a contact, from a transfer frame on.
+    fn begin(&mut self, contact: Interval, first: u64) -> Session {
         let planned = self
             .plan
             .passes
@@ -222,8 +229,9 @@ impl SampledRadio {
         self.begun += 1;
         // Both were tried when they were planned, and nothing in them depends on the system.
         let line = if self.plan.waveform.through_samples {
-            let chain = self.plan.chain(&pass, seed);
-            Line::Samples(Box::new(chain.unwrap_or_else(|error| panic!("the radio of a channel: {error}"))))
+            let chain = self.plan.chain(&pass, first, seed);
+            let (chain, _) = chain.unwrap_or_else(|error| panic!("the radio of a channel: {error}"));
+            Line::Samples(Box::new(chain))
         } else {
             let errors = Errors::new(&[self.plan.model()], seed);
             let errors = errors.unwrap_or_else(|error| panic!("the errors of a radio: {error}"));
@@ -235,7 +243,7 @@ impl SampledRadio {
             line,
             packer: Packer::new(self.zone as usize),
             extractor: Extractor::new(COUNTER, MAX_FRAME_BYTES + 8),
-            composed: 0,
+            composed: first,
             frames: 0,
             waiting: VecDeque::new(),
             packed_to: 0,
@@ -457,12 +465,17 @@ impl Radio for SampledRadio {
     }
 
     fn transmit(&mut self, contact: Interval, frame: u64, airtime: Airtime, content: &Bytes) {
-        if self.sessions.back().is_none_or(|session| session.begins != begins(contact) || session.over) {
-            let session = self.begin(contact);
-            self.sessions.push_back(session);
-        }
         let place = self.octets_by(begins(contact), airtime.start);
         let zone = self.zone;
+        // What was idle for longer than it takes to acquire anew need not be made: nothing hangs on it.
+        let idle = self.plan.lead_in + self.plan.latency;
+        let follows = |session: &Session| {
+            session.begins == begins(contact) && !session.over && place / zone <= session.packed_to / zone + idle
+        };
+        if !self.sessions.back().is_some_and(follows) {
+            let session = self.begin(contact, place / zone);
+            self.sessions.push_back(session);
+        }
         if let Some(session) = self.sessions.back_mut() {
             session.contact = contact;
             session.tell(frame, place, zone, content);

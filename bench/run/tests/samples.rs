@@ -114,6 +114,16 @@ fn a_receiver_acquires_in_each_contact_and_what_is_cut_off_comes_again() {
 }
 
 #[test]
+fn hours_of_idle_are_no_samples() {
+    let text = pair(&coded("modulation: bpsk", "concatenated", 6.0), "").replace("duration: 1 h", "duration: 100 h");
+    let text = format!("{text}  later: {{ from: probe, to: ground, text: again, at: 90 h }}\n");
+    let results = run(&text, 50_000);
+    // 90 h at this rate would be 160 gigasymbols.
+    assert_eq!(losses(&results).1, 0.0);
+    assert!(results.traffic[1].intact && results.traffic[1].arrived_ns.unwrap() < (90 * 3600 + 2) * 1_000_000_000);
+}
+
+#[test]
 fn the_link_budget_decides_and_a_signal_too_weak_brings_nothing() {
     let channel = |eirp: &str| {
         format!(
