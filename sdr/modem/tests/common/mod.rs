@@ -66,7 +66,17 @@ pub fn errors_within(bits: &[u8], soft: &[i8], period: usize, delays: std::ops::
         (errors, turned.iter().flatten().sum::<usize>())
     };
     let from = soft.len() / 2;
-    let delay = delays.filter(|d| wrong(*d, from, 64).0 < 24).min_by_key(|d| wrong(*d, from, 2000).0).unwrap_or(0);
+    // A delay at which there is nothing to compare with would have no errors.
+    let fits = |delay: i64, count: usize, most: f64| {
+        let (errors, all) = wrong(delay, from, count);
+        (all >= count.min(soft.len() - from) / 2 && (errors as f64) < most * all as f64)
+            .then_some(errors as f64 / all as f64)
+    };
+    let delay = delays
+        .filter(|d| fits(*d, 64, 0.375).is_some())
+        .filter_map(|d| fits(d, 2000, 1.0).map(|share| (d, share)))
+        .min_by(|a, b| a.1.total_cmp(&b.1))
+        .map_or(0, |(d, _)| d);
     let (errors, all) = wrong(delay, 0, soft.len());
     (errors, all, delay)
 }
@@ -94,9 +104,14 @@ pub fn least_errors(
 ) -> (usize, usize, i64) {
     let errors = |bits: &[u8], soft: &[i8], period: usize| errors_within(bits, soft, period, delays.clone());
     use farlink_modem::Modulation::{Gmsk, Oqpsk, Psk8, Qpsk};
+    let share = |found: &(usize, usize, i64)| found.0 as f64 / found.1.max(1) as f64;
+    let least = |turns: usize, bits_per_symbol: usize| {
+        let all = (0..turns).map(|k| errors(bits, &turned(soft, bits_per_symbol, k), 1));
+        all.filter(|found| found.1 > 0).min_by(|a, b| share(a).total_cmp(&share(b))).unwrap_or_default()
+    };
     match modulation {
-        Qpsk => (0..4).map(|k| errors(bits, &turned(soft, 2, k), 1)).min().unwrap(),
-        Psk8 => (0..8).map(|k| errors(bits, &turned(soft, 3, k), 1)).min().unwrap(),
+        Qpsk => least(4, 2),
+        Psk8 => least(8, 3),
         Oqpsk | Gmsk { .. } => errors(bits, soft, 2),
         _ => errors(bits, soft, 1),
     }
