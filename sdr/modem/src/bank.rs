@@ -1,15 +1,15 @@
 //! A filter that can be asked for its output at any instant: one set of taps for each of many places between two samples.
 //!
-//! Loops are written so that the compiler makes vectors of them under whatever instructions `pulp` finds; each lane adds in the same order
-//! with every instruction set, and multiplication and addition are never fused, so all give the same answers.
+//! Each lane adds in the same order with every instruction set, and multiplication and addition are never fused, so all give the same answers.
 
-use num_complex::Complex;
+use crate::lanes::{LANES, Lanes};
+use pulp::Simd;
 
 /// Places between two samples. A place is missed by at most half of one: at two samples a symbol by 1/512 symbol.
 const PLACES: usize = 128;
 
-/// Floats that are summed side by side.
-const LANES: usize = 8;
+/// Floats that are taken at a time: two sums side by side, so that one addition need not wait for the one before.
+const STEP: usize = 2 * LANES;
 
 #[derive(Debug, Clone)]
 pub(crate) struct Bank {
@@ -24,7 +24,7 @@ impl Bank {
     /// Takes the impulse response `at`, in samples from its middle, zero past `half_span` samples.
     pub(crate) fn new(half_span: f64, at: impl Fn(f64) -> f64) -> Self {
         let reach = half_span.ceil() as usize;
-        let row = (2 * (2 * reach + 2)).next_multiple_of(LANES);
+        let row = (2 * (2 * reach + 2)).next_multiple_of(STEP);
         let mut taps = vec![0.0; row * PLACES];
         for place in 0..PLACES {
             let frac = place as f64 / PLACES as f64;
@@ -39,65 +39,61 @@ impl Bank {
 
     /// Samples that have to be there before and after an instant.
     pub(crate) fn margin(&self) -> usize {
-        self.reach + LANES
+        self.reach + STEP
     }
 
-    /// Output at `instant`, in samples from the beginning of the interleaved `samples`; zero where they do not reach.
+    /// Output (re, im) at `instant`, in samples from the beginning of the interleaved `samples`; zero where they do not reach.
     #[inline(always)]
-    pub(crate) fn at(&self, samples: &[f32], instant: f64) -> Complex<f32> {
+    pub(crate) fn at<S: Simd>(&self, simd: S, samples: &[f32], instant: f64) -> [f32; 2] {
         let (from, row) = self.place(instant);
         let (Some(samples), Some(taps)) =
             (samples.get(from..from.wrapping_add(self.row)), self.taps.get(row..row + self.row))
         else {
-            return Complex::new(0.0, 0.0);
+            return [0.0; 2];
         };
-        let mut sums = [0.0f32; LANES];
-        let (samples, _) = samples.as_chunks::<LANES>();
-        let (taps, _) = taps.as_chunks::<LANES>();
+        let mut sums = [Lanes::all(simd, 0.0); 2];
+        let (samples, taps) = (samples.as_chunks::<STEP>().0, taps.as_chunks::<STEP>().0);
         for (s, t) in samples.iter().zip(taps) {
-            for lane in 0..LANES {
-                sums[lane] += s[lane] * t[lane];
-            }
+            let (s, t) = (halves(simd, s), halves(simd, t));
+            sums = [sums[0] + s[0] * t[0], sums[1] + s[1] * t[1]];
         }
-        gather(&sums)
+        (sums[0] + sums[1]).pairs()
     }
 
     /// Outputs of this bank and of another of the same reach.
     #[inline(always)]
-    pub(crate) fn both(&self, other: &Self, samples: &[f32], instant: f64) -> (Complex<f32>, Complex<f32>) {
+    pub(crate) fn both<S: Simd>(&self, simd: S, other: &Self, samples: &[f32], instant: f64) -> ([f32; 2], [f32; 2]) {
         let (from, row) = self.place(instant);
-        let zero = Complex::new(0.0, 0.0);
         let (Some(samples), Some(taps), Some(others)) = (
             samples.get(from..from.wrapping_add(self.row)),
             self.taps.get(row..row + self.row),
             other.taps.get(row..row + self.row),
         ) else {
-            return (zero, zero);
+            return ([0.0; 2], [0.0; 2]);
         };
-        let (mut sums, mut other_sums) = ([0.0f32; LANES], [0.0f32; LANES]);
-        let (samples, _) = samples.as_chunks::<LANES>();
-        let (taps, _) = taps.as_chunks::<LANES>();
-        let (others, _) = others.as_chunks::<LANES>();
-        for ((s, t), o) in samples.iter().zip(taps).zip(others) {
-            for lane in 0..LANES {
-                sums[lane] += s[lane] * t[lane];
-                other_sums[lane] += s[lane] * o[lane];
-            }
+        let (mut sums, mut other_sums) = ([Lanes::all(simd, 0.0); 2], [Lanes::all(simd, 0.0); 2]);
+        let (samples, taps) = (samples.as_chunks::<STEP>().0, taps.as_chunks::<STEP>().0);
+        for ((s, t), o) in samples.iter().zip(taps).zip(others.as_chunks::<STEP>().0) {
+            let (s, t, o) = (halves(simd, s), halves(simd, t), halves(simd, o));
+            sums = [sums[0] + s[0] * t[0], sums[1] + s[1] * t[1]];
+            other_sums = [other_sums[0] + s[0] * o[0], other_sums[1] + s[1] * o[1]];
         }
-        (gather(&sums), gather(&other_sums))
+        ((sums[0] + sums[1]).pairs(), (other_sums[0] + other_sums[1]).pairs())
     }
 
     /// The first float that the taps lie on, and where their row begins.
     #[inline(always)]
     fn place(&self, instant: f64) -> (usize, usize) {
-        let fine = (instant * PLACES as f64 + 0.5) as usize;
+        // An instant before the first sample is none, as one that is far behind the last.
+        let fine = (instant * PLACES as f64 + 0.5) as i64 as usize;
         ((2 * (fine / PLACES)).wrapping_sub(2 * self.reach), fine % PLACES * self.row)
     }
 }
 
 #[inline(always)]
-fn gather(sums: &[f32; LANES]) -> Complex<f32> {
-    Complex::new((sums[0] + sums[4]) + (sums[2] + sums[6]), (sums[1] + sums[5]) + (sums[3] + sums[7]))
+fn halves<S: Simd>(simd: S, floats: &[f32; STEP]) -> [Lanes<S>; 2] {
+    let lanes = |half: &[f32]| Lanes::of(simd, half.first_chunk().copied().unwrap_or([0.0; LANES]));
+    [lanes(&floats[..LANES]), lanes(&floats[LANES..])]
 }
 
 /// A low pass by the windowed sinc (Kaiser, β 7, some 70 dB), in samples: flat to `pass`, gone from `stop` on, both in cycles a sample.

@@ -35,6 +35,7 @@ mod acquire;
 mod bank;
 mod config;
 pub mod estimate;
+mod lanes;
 mod modulator;
 mod pulse;
 mod receiver;

@@ -3,11 +3,12 @@
 use crate::acquire::{Acquisition, Plan, Search, Trace};
 use crate::bank::{Bank, low_pass};
 use crate::config::{ConfigError, Modulation, Signal, between};
+use crate::lanes::Instructions;
 use crate::pulse::{Pulse, data_amplitude};
 use crate::theory::to_db;
 use crate::tracker::{Design, Detector, Notice, Tracker};
 use num_complex::Complex;
-use pulp::Arch;
+use pulp::{Simd, WithSimd};
 
 /// Samples that are taken from the caller at a time, so that memory stays bounded.
 const SLICE: usize = 16_384;
@@ -23,27 +24,32 @@ pub struct ReceiverConfig {
     pub max_offset_hz: f64,
     /// Fastest change of the offset that the search allows for, in Hz/s. Where it is more than (symbol rate / 128)², acquisition suffers.
     pub max_rate_hz_s: f64,
-    /// One-sided noise bandwidth of the carrier loop over the symbol rate (OQPSK: over twice that), 1e-5 to 0.05. It begins four times as wide for
-    /// BPSK and residual carriers, twice for the others.
+    /// One-sided noise bandwidth of the carrier loop over the symbol rate (OQPSK: over twice that), 1e-5 to 0.05. Where it is narrower than what
+    /// [`ReceiverConfig::new`] has, it begins with that.
     pub carrier_bandwidth: f64,
-    /// The same of the symbol clock's loop, 1e-6 to 0.01. It begins eight times as wide.
+    /// The same of the symbol clock's loop, 1e-6 to 0.01. It begins four times as wide.
     pub timing_bandwidth: f64,
+    /// The far end's symbol clock is faster or slower by this much at most, parts per million of the symbol rate, 0 to 1000: the loop looks no further,
+    /// so that noise cannot carry it away. 100 is more than two crystals and the Doppler shift of a low orbiter come to.
+    pub max_symbol_rate_offset_ppm: f64,
 }
 
 impl ReceiverConfig {
-    /// ±20 kHz, or as much as fits in the sample rate, and 5 kHz/s.
+    /// ±20 kHz, or as much as fits in the sample rate, 5 kHz/s, and ±100 ppm of the symbol rate.
     pub fn new(signal: Signal) -> Self {
         let widest = (widest_offset_hz(&signal) * 0.999).max(0.0);
-        let carrier_bandwidth = match signal.modulation {
-            Modulation::Bpsk => 2e-3,
-            Modulation::ResidualCarrier { .. } => 4e-3,
-            Modulation::Qpsk => 1e-3,
-            Modulation::Psk8 | Modulation::Oqpsk | Modulation::Gmsk { .. } => 5e-4,
-        };
+        let carrier_bandwidth = Detector::of(&signal.modulation).bandwidth();
         // A square subcarrier's corners make timing sharp, and an error of it dear.
         let timing_bandwidth =
             if matches!(signal.modulation, Modulation::ResidualCarrier { .. }) { 5e-5 } else { 2e-4 };
-        Self { signal, max_offset_hz: widest.min(20e3), max_rate_hz_s: 5e3, carrier_bandwidth, timing_bandwidth }
+        Self {
+            signal,
+            max_offset_hz: widest.min(20e3),
+            max_rate_hz_s: 5e3,
+            carrier_bandwidth,
+            timing_bandwidth,
+            max_symbol_rate_offset_ppm: 100.0,
+        }
     }
 }
 
@@ -101,7 +107,7 @@ pub enum EventKind {
     Acquired,
     /// The phase may have slipped within the last thousand symbols (8PSK, OQPSK and GMSK: two thousand): resolve the ambiguity anew.
     SlipSuspected,
-    /// The signal is gone; the last some thousand soft symbols may be noise. The search begins again.
+    /// The signal is gone; the last some thousand symbols (8PSK, OQPSK and GMSK: ten thousand) may be noise. The search begins again.
     Lost,
 }
 
@@ -117,8 +123,8 @@ pub struct Output {
 
 /// Finds a signal in samples and follows it.
 ///
-/// While it has none, it searches one window after the other (4096 symbols of BPSK, 8192 of QPSK, 16384 of 8PSK, OQPSK (8192 symbols) and GMSK, 2048 of a
-/// residual carrier); what it then finds it demodulates from the beginning of the window. Output does not depend on how the samples are cut in
+/// While it has none, it searches one window after the other: 4096 symbols of BPSK, 8192 of QPSK, 16384 of 8PSK, OQPSK and GMSK, 2048 of a
+/// residual carrier. What it then finds it demodulates from the beginning of the window. Output does not depend on how the samples are cut in
 /// pieces, nor on the processor; it lags by some thousand samples. Samples that are not finite count as zero, and larger ones than 1e9 as 1e9.
 ///
 /// # Phase
@@ -134,7 +140,7 @@ pub struct Output {
 #[derive(Debug)]
 pub struct Receiver {
     signal: Signal,
-    arch: Option<Arch>,
+    instructions: Instructions,
     front: Front,
     design: Design,
     acquisition: Acquisition,
@@ -154,7 +160,7 @@ impl Receiver {
     /// # Errors
     /// If a field of `config` cannot be used.
     pub fn new(config: &ReceiverConfig) -> Result<Self, ConfigError> {
-        Self::with_arch(config, Some(Arch::new()))
+        Self::with(config, Instructions::fastest())
     }
 
     /// The same, with nothing but the instructions that every processor has: for comparison.
@@ -162,10 +168,10 @@ impl Receiver {
     /// # Errors
     /// If a field of `config` cannot be used.
     pub fn portable(config: &ReceiverConfig) -> Result<Self, ConfigError> {
-        Self::with_arch(config, None)
+        Self::with(config, Instructions::Portable)
     }
 
-    fn with_arch(config: &ReceiverConfig, arch: Option<Arch>) -> Result<Self, ConfigError> {
+    fn with(config: &ReceiverConfig, instructions: Instructions) -> Result<Self, ConfigError> {
         let signal = config.signal;
         signal.validate()?;
         if let Modulation::Gmsk { bandwidth_time } = signal.modulation {
@@ -173,6 +179,7 @@ impl Receiver {
         }
         between("carrier_bandwidth", config.carrier_bandwidth, 1e-5, 0.05)?;
         between("timing_bandwidth", config.timing_bandwidth, 1e-6, 0.01)?;
+        between("max_symbol_rate_offset_ppm", config.max_symbol_rate_offset_ppm, 0.0, 1000.0)?;
         between("max_rate_hz_s", config.max_rate_hz_s, 0.0, 1e9)?;
         between("max_offset_hz", config.max_offset_hz, 0.0, f64::MAX)?;
         let most = widest_offset_hz(&signal);
@@ -196,13 +203,7 @@ impl Receiver {
         let step = ((sps / enough).floor() as usize).max(1);
         let front = Front::new(step);
         let sps = sps / step as f64;
-        let detector = match signal.modulation {
-            Modulation::Bpsk => Detector::Bpsk,
-            Modulation::Qpsk => Detector::Qpsk,
-            Modulation::Psk8 => Detector::Psk8,
-            Modulation::Oqpsk | Modulation::Gmsk { .. } => Detector::Staggered,
-            Modulation::ResidualCarrier { .. } => Detector::Carrier,
-        };
+        let detector = Detector::of(&signal.modulation);
         let trace = match detector {
             Detector::Bpsk => Trace::Square,
             Detector::Staggered => Trace::StaggeredSquare,
@@ -220,11 +221,12 @@ impl Receiver {
             half_band,
             timing_steps: (16.0 * cycles) as usize,
         };
-        let design = Design::new(detector, &pulse, sps, config.carrier_bandwidth, config.timing_bandwidth);
+        let max_drift = config.max_symbol_rate_offset_ppm * 1e-6;
+        let design = Design::new(detector, &pulse, sps, config.carrier_bandwidth, config.timing_bandwidth, max_drift);
         debug_assert_eq!(signal.modulation.staggered(), detector == Detector::Staggered);
         Ok(Self {
             signal,
-            arch,
+            instructions,
             front,
             design,
             acquisition: Acquisition::new(plan),
@@ -240,14 +242,14 @@ impl Receiver {
     /// Takes samples, and appends what they decide to `output`.
     pub fn process(&mut self, samples: &[Complex<f32>], output: &mut Output) {
         for slice in samples.chunks(SLICE) {
-            self.front.take(self.arch, slice, &mut self.raw);
+            self.front.take(self.instructions, slice, &mut self.raw);
             self.advance(false, output);
         }
     }
 
     /// Says that no more samples come: appends the symbols that waited for the end of their pulses. A search that has no full window is given up.
     pub fn finish(&mut self, output: &mut Output) {
-        self.front.finish(self.arch, &mut self.raw);
+        self.front.finish(self.instructions, &mut self.raw);
         self.raw.extend(std::iter::repeat_n(0.0, 2 * self.design.margin));
         self.advance(true, output);
     }
@@ -274,24 +276,21 @@ impl Receiver {
     }
 
     fn advance(&mut self, last: bool, output: &mut Output) {
-        match self.arch {
-            Some(arch) => arch.dispatch(|| self.steps(last, output)),
-            None => self.steps(last, output),
-        }
+        self.instructions.run(Steps { receiver: self, last, output });
     }
 
     #[inline(always)]
-    fn steps(&mut self, last: bool, output: &mut Output) {
+    fn steps<S: Simd>(&mut self, simd: S, last: bool, output: &mut Output) {
         loop {
             if self.tracker.is_some() {
-                if !self.follow(last, output) {
+                if !self.follow(simd, last, output) {
                     break;
                 }
             } else {
                 let from = (2 * (self.search - self.first)) as usize;
                 let window = 2 * self.acquisition.window();
                 let Some(samples) = self.raw.get(from..from + window) else { break };
-                match self.acquisition.search(samples) {
+                match self.acquisition.search(simd, samples) {
                     Search::Found(found) => {
                         self.status.acquisitions += 1;
                         let tracker = Tracker::new(&found, self.search, self.design.sps);
@@ -309,11 +308,11 @@ impl Receiver {
 
     /// Lets the tracker run; says whether there is more to do.
     #[inline(always)]
-    fn follow(&mut self, last: bool, output: &mut Output) -> bool {
+    fn follow<S: Simd>(&mut self, simd: S, last: bool, output: &mut Output) -> bool {
         let Some(tracker) = &mut self.tracker else { return false };
         let from = (2 * (tracker.next_sample() - self.first)) as usize;
         let before = output.soft.len();
-        tracker.run(&self.design, &self.raw[from..], last, &mut output.soft);
+        tracker.run(simd, &self.design, &self.raw[from..], last, &mut output.soft);
         self.soft_symbols += (output.soft.len() - before) as u64;
         let (next, strobe) = (tracker.next_sample(), tracker.next_strobe());
         let Some(notice) = tracker.notice() else {
@@ -372,36 +371,64 @@ impl Front {
         Self { step, filter, waiting: vec![0.0; 2 * lead], next: lead }
     }
 
-    fn take(&mut self, arch: Option<Arch>, samples: &[Complex<f32>], out: &mut Vec<f32>) {
-        let clean = samples.iter().flat_map(|s| [harmless(s.re), harmless(s.im)]);
-        if self.filter.is_none() {
-            out.extend(clean);
-            return;
-        }
-        self.waiting.extend(clean);
-        match arch {
-            Some(arch) => arch.dispatch(|| self.run(out)),
-            None => self.run(out),
-        }
+    fn take(&mut self, instructions: Instructions, samples: &[Complex<f32>], out: &mut Vec<f32>) {
+        instructions.run(Take { front: self, samples, out });
     }
 
-    fn finish(&mut self, arch: Option<Arch>, out: &mut Vec<f32>) {
+    fn finish(&mut self, instructions: Instructions, out: &mut Vec<f32>) {
         let Some(filter) = &self.filter else { return };
         let tail = vec![Complex::new(0.0, 0.0); filter.margin()];
-        self.take(arch, &tail, out);
+        self.take(instructions, &tail, out);
     }
 
     #[inline(always)]
-    fn run(&mut self, out: &mut Vec<f32>) {
+    fn run<S: Simd>(&mut self, simd: S, out: &mut Vec<f32>) {
         let Some(filter) = &self.filter else { return };
         while self.next + filter.margin() < self.waiting.len() / 2 {
-            let y = filter.at(&self.waiting, self.next as f64);
-            out.extend([y.re, y.im]);
+            out.extend_from_slice(&filter.at(simd, &self.waiting, self.next as f64));
             self.next += self.step;
         }
         let gone = self.next.saturating_sub(filter.margin()).min(self.waiting.len() / 2);
         self.waiting.drain(..2 * gone);
         self.next -= gone;
+    }
+}
+
+/// What is compiled for the instructions that there are: searching and following.
+struct Steps<'a> {
+    receiver: &'a mut Receiver,
+    last: bool,
+    output: &'a mut Output,
+}
+
+impl WithSimd for Steps<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        self.receiver.steps(simd, self.last, self.output);
+    }
+}
+
+/// And taking samples in.
+struct Take<'a> {
+    front: &'a mut Front,
+    samples: &'a [Complex<f32>],
+    out: &'a mut Vec<f32>,
+}
+
+impl WithSimd for Take<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let clean = if self.front.filter.is_some() { &mut self.front.waiting } else { &mut *self.out };
+        let from = clean.len();
+        clean.resize(from + 2 * self.samples.len(), 0.0);
+        for (c, s) in clean[from..].as_chunks_mut::<2>().0.iter_mut().zip(self.samples) {
+            *c = [harmless(s.re), harmless(s.im)];
+        }
+        self.front.run(simd, self.out);
     }
 }
 

@@ -1,7 +1,7 @@
 //! From cold: frequency, phase and timing unknown.
 mod common;
 
-use common::{add_noise, errors_within, modulated, random_bits, rng, shift};
+use common::{add_noise, errors_within, least_errors, modulated, random_bits, rng, shift};
 use farlink_modem::theory::bit_error_ratio;
 use farlink_modem::{EventKind, Modulation, Modulator, Output, Receiver, ReceiverConfig, Signal};
 use num_complex::Complex;
@@ -57,18 +57,6 @@ fn acquires(
 
 /// With every one of n trials passed, the probability of failure is below 3/n with 95 % confidence (the rule of three).
 fn all_acquire(signal: Signal, es_n0_db: f64, offset_hz: f64, rate_hz_s: f64, within: usize, trials: u64) {
-    acquire_but_for(0, signal, es_n0_db, offset_hz, rate_hz_s, within, trials);
-}
-
-fn acquire_but_for(
-    most: usize,
-    signal: Signal,
-    es_n0_db: f64,
-    offset_hz: f64,
-    rate_hz_s: f64,
-    within: usize,
-    trials: u64,
-) {
     let failed: Vec<_> = (0..trials)
         .filter_map(|seed| {
             let sign = if seed % 2 == 0 { 1.0 } else { -1.0 };
@@ -78,13 +66,12 @@ fn acquire_but_for(
                 .map(|e| (seed, e))
         })
         .collect();
-    assert!(failed.len() <= most, "{} of {trials}: {failed:#?}", failed.len());
+    assert!(failed.is_empty(), "{} of {trials}: {failed:#?}", failed.len());
 }
 
 #[test]
 fn bpsk_of_100_ksymbol_at_minus_1_db_within_100_ms() {
-    // Two of these hundred are not got: one slips later on, and the symbol clock of one runs away.
-    acquire_but_for(2, bpsk(100e3, 2.0), -1.0, 20e3, 600.0, 10_000, 100);
+    all_acquire(bpsk(100e3, 2.0), -1.0, 20e3, 600.0, 10_000, 100);
 }
 
 #[test]
@@ -101,4 +88,38 @@ fn bpsk_of_10_ksymbol_at_4_samples_and_the_orbiter_s_rate() {
 #[test]
 fn bpsk_at_x_band_rates_and_a_broken_ratio() {
     all_acquire(bpsk(100e3, 2.73), -1.0, 20e3, 5e3, 10_000, 40);
+}
+
+#[test]
+fn every_modulation_is_found_at_every_offset_and_held() {
+    let gmsk = Modulation::Gmsk { bandwidth_time: 0.5 };
+    let cases = [(Modulation::Qpsk, 3.0), (Modulation::Oqpsk, 4.0), (Modulation::Psk8, 10.0), (gmsk, 4.0)];
+    for (modulation, es_n0_db) in cases {
+        for step in 0..9 {
+            let signal = Signal { modulation, roll_off: 0.5, symbol_rate_hz: 100e3, sample_rate_hz: 250e3 };
+            let offset_hz = -19e3 + 4777.0 * f64::from(step);
+            let bits = random_bits(step as u64, 40_000 * modulation.bits_per_symbol() as usize);
+            let mut samples = modulated(&signal, &bits);
+            shift(&mut samples, signal.sample_rate_hz, 0.2, offset_hz, 600.0);
+            add_noise(&mut samples, 2.5, es_n0_db, 7 + step as u64);
+            let mut receiver = Receiver::new(&ReceiverConfig::new(signal)).unwrap();
+            let mut out = Output::default();
+            receiver.process(&samples, &mut out);
+            let said = format!("{modulation:?} at {offset_hz} Hz: {:?} {:?}", receiver.status(), out.events);
+            assert!(receiver.status().locked && out.events.len() == 1, "{said}");
+            let from = out.soft.len() / 6 * 3;
+            let near = from as i64 - 200..from as i64 + 200;
+            let (wrong, all, _) = least_errors(&modulation, &bits, &out.soft[from..], near);
+            let expected = bit_error_ratio(&modulation, es_n0_db - es_n0_db_of_a_bit(&modulation)) * all as f64;
+            assert!(
+                all > 19_000 && wrong as f64 <= 1.3 * expected + 4.0 * expected.sqrt() + 5.0,
+                "{wrong} of {all}, theory {expected}: {said}"
+            );
+        }
+    }
+}
+
+/// What Es/N0 is at an Eb/N0 of 0 dB.
+fn es_n0_db_of_a_bit(modulation: &Modulation) -> f64 {
+    farlink_modem::theory::es_n0_db(modulation, 0.0)
 }

@@ -40,9 +40,7 @@ fn pieces_and_processors_make_no_difference() {
         add_noise(&mut samples, signal.samples_per_symbol(), 12.0, 2);
         let config = ReceiverConfig::new(signal);
         let (whole, receiver) = received(Receiver::new(&config).unwrap(), &[&samples]);
-        // GMSK is not always found at such an offset; what comes out must not depend on the pieces all the same.
-        let is_found = receiver.status().locked && whole.soft.len() > bits.len() / 2;
-        assert!(is_found || matches!(signal.modulation, Modulation::Gmsk { .. }), "{signal:?}");
+        assert!(receiver.status().locked && whole.soft.len() > bits.len() / 2, "{signal:?}");
         let mut rng = rng(9);
         let (mut rest, mut pieces) = (&samples[..], vec![]);
         while !rest.is_empty() {

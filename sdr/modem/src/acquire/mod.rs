@@ -9,18 +9,17 @@
 //! A window is cut in segments whose spectra are added as powers, along lines of constant rate of frequency. The transform is
 //! rustfft's portable one, so that every processor finds the same bits.
 
+mod line;
+
 use crate::bank::{Bank, low_pass};
+use crate::estimate::m2m4;
 use crate::pulse::Pulse;
+use line::Lines;
 use num_complex::Complex;
+use pulp::Simd;
 use rustfft::{Fft, FftPlannerScalar};
 use std::f64::consts::{PI, TAU};
 use std::sync::Arc;
-
-/// Probability that a window of noise is taken for a signal.
-const FALSE_ALARM: f64 = 1e-7;
-
-/// Bins either side of a line that it is held against.
-const NEIGHBOURS: i64 = 100;
 
 /// How the signal shows itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,6 +84,8 @@ pub(crate) struct Found {
     pub(crate) phase: f64,
     /// How the offset grows, cycles a sample in a sample.
     pub(crate) rate: f64,
+    /// Energy of a strobe over N0, if it was estimated.
+    pub(crate) energy: Option<f64>,
 }
 
 pub(crate) struct Acquisition {
@@ -116,6 +117,8 @@ impl Acquisition {
         let period = if plan.trace == Trace::StaggeredSquare { 2.0 } else { 1.0 };
         let (most, all) = match plan.trace {
             Trace::Square => (1024, 4096),
+            // GMSK's lines are strong whatever its bandwidth, those of OQPSK faint where the roll-off is small.
+            Trace::StaggeredSquare if matches!(plan.pulse, Pulse::Table { .. }) => (4096, 8192),
             Trace::StaggeredSquare => (4096, 16384),
             Trace::Power(4) => (2048, 8192),
             Trace::Power(_) => (4096, 16384),
@@ -172,8 +175,8 @@ impl Acquisition {
 
     /// Looks through `window` interleaved samples.
     #[inline(always)]
-    pub(crate) fn search(&self, window: &[f32]) -> Search {
-        match self.look(window) {
+    pub(crate) fn search<S: Simd>(&self, simd: S, window: &[f32]) -> Search {
+        match self.look(simd, window) {
             None => Search::Nothing,
             Some((0, found)) => Search::Found(found),
             Some((segment, _)) => Search::From((segment as f64 * self.dwell * self.plan.sps) as usize),
@@ -182,19 +185,21 @@ impl Acquisition {
 
     /// The segment in which a signal begins, and what is known of it from there.
     #[inline(always)]
-    fn look(&self, window: &[f32]) -> Option<(usize, Found)> {
+    fn look<S: Simd>(&self, simd: S, window: &[f32]) -> Option<(usize, Found)> {
         let power = window.iter().map(|x| f64::from(*x) * f64::from(*x)).sum::<f64>() / (window.len() / 2) as f64;
         if power.is_nan() || power <= 1e-36 {
             return None;
         }
         let scale = (1.0 / power.sqrt()) as f32;
-        let points: Vec<Complex<f32>> = (0..self.points * self.segments)
-            .map(|i| self.resampler.at(window, self.lead + i as f64 * self.pitch) * scale)
-            .collect();
+        let mut points = vec![Complex::new(0.0, 0.0); self.points * self.segments];
+        for (i, point) in points.iter_mut().enumerate() {
+            let [re, im] = self.resampler.at(simd, window, self.lead + i as f64 * self.pitch);
+            *point = Complex::new(re * scale, im * scale);
+        }
         match self.plan.trace {
             Trace::Square | Trace::StaggeredSquare => self.squared(points),
-            Trace::Power(m) => self.powered(window, &points, m, scale),
-            Trace::Carrier => self.carrier(window, points),
+            Trace::Power(m) => self.powered(simd, window, &points, m, scale),
+            Trace::Carrier => self.carrier(simd, window, &points),
         }
     }
 
@@ -202,100 +207,12 @@ impl Acquisition {
         self.fft.process(points);
     }
 
-    /// The strongest line in the added spectra: bin (fractional), bins a segment that it moves, and the segment it begins in.
-    fn line(
-        &self,
-        spectra: &[Complex<f32>],
-        widest: f64,
-        power_at: impl Fn(&[Complex<f32>], i64) -> f32,
-        terms: usize,
-    ) -> Option<Line> {
-        let n = self.points as i64;
-        let reach = (widest.ceil() as i64).clamp(1, n / 2 - 1);
-        // Bins that the line moves from one segment to the next at the fastest rate.
-        let bins = self.points as f64 * self.pitch / self.plan.sps;
+    /// Where lines are looked for in spectra of `points` bins that hold `data` points each, `pitch` samples apart.
+    fn lines(&self, points: usize, data: usize, pitch: f64) -> Lines {
+        // Bins that a line moves from one segment to the next at the fastest rate.
+        let bins = points as f64 * pitch / self.plan.sps;
         let fastest = self.plan.trace.multiple() * self.plan.max_rate * self.dwell * bins;
-        // Slopes so close that a line strays by half a bin at most.
-        let slope_step = (2.0 / self.segments as f64).min(0.5);
-        let steps = ((fastest / slope_step).ceil() as i64).clamp(0, 64);
-        // Bins beyond the search tell how strong the noise is.
-        let pad = ((fastest * self.segments as f64).ceil() as i64 + 2).max(NEIGHBOURS);
-        let width = (2 * (reach + pad) + 1) as usize;
-        let powers: Vec<Vec<f32>> = spectra
-            .chunks_exact(self.points)
-            .map(|s| (0..width as i64).map(|i| power_at(s, i - reach - pad)).collect())
-            .collect();
-        let (mut best, mut at, mut rate) = (0.0f32, 0i64, 0.0);
-        let middle = (self.segments as f64 - 1.0) / 2.0;
-        let added = |bin: i64, rate: f64| -> f32 {
-            powers
-                .iter()
-                .enumerate()
-                .map(|(k, p)| {
-                    let moved = bin + (rate * (k as f64 - middle)).round() as i64 + reach + pad;
-                    p.get(moved as usize).copied().unwrap_or(0.0)
-                })
-                .sum()
-        };
-        for r in -steps..=steps {
-            let slope = r as f64 * slope_step;
-            for bin in -reach..=reach {
-                let sum = added(bin, slope);
-                if sum > best {
-                    (best, at, rate) = (sum, bin, slope);
-                }
-            }
-        }
-        // Noise is judged near the line, since filters shape it; the line itself is left out.
-        let beside = |d: i64| f64::from(added(at + d, rate) + added(at - d, rate));
-        let mean = (3..NEIGHBOURS).map(beside).sum::<f64>() / (2 * (NEIGHBOURS - 3)) as f64;
-        let cells = (2 * reach + 1) as f64 * (2 * steps + 1) as f64;
-        let shape = self.segments * terms;
-        if f64::from(best) < mean / shape as f64 * threshold(shape, FALSE_ALARM / cells) {
-            return None;
-        }
-        // The line between bins, by the ratio of amplitudes of the two highest (Rife and Vincent).
-        let (left, right) = (added(at - 1, rate).sqrt(), added(at + 1, rate).sqrt());
-        let top = best.sqrt();
-        let fraction = if right > left { right / (right + top) } else { -left / (left + top) };
-        // The rate anew, from how far apart the line is in the first and in the second half.
-        let lobe = (self.points as f64 / self.pitch.recip() / self.plan.sps / self.dwell).round().max(1.0) as i64;
-        let half = self.segments / 2;
-        let place = |segments: std::ops::Range<usize>| {
-            let power = |d: i64| -> f64 {
-                segments
-                    .clone()
-                    .map(|k| {
-                        let moved = at + d + (rate * (k as f64 - middle)).round() as i64 + reach + pad;
-                        f64::from(powers[k].get(moved as usize).copied().unwrap_or(0.0))
-                    })
-                    .sum()
-            };
-            if lobe > 1 {
-                // Padded with zeros, the line is some bins wide, and its top round.
-                let (left, top, right) = (power(-lobe / 2), power(0), power(lobe / 2));
-                let bend = left - 2.0 * top + right;
-                if bend < 0.0 { (0.5 * (left - right) / bend).clamp(-1.0, 1.0) * (lobe / 2) as f64 } else { 0.0 }
-            } else {
-                let (left, top, right) = (power(-1).sqrt(), power(0).sqrt(), power(1).sqrt());
-                if right > left { right / (right + top) } else { -left / (left + top) }
-            }
-        };
-        let fraction = if lobe > 1 { place(0..self.segments) as f32 } else { fraction };
-        let fine_rate = rate + (place(half..self.segments) - place(0..half)) / half as f64;
-        let first = powers
-            .iter()
-            .enumerate()
-            .map(|(k, p)| {
-                let bin = at + (rate * (k as f64 - middle)).round() as i64 + reach + pad;
-                (-1..=1).map(|d| p.get((bin + d) as usize).copied().unwrap_or(0.0)).sum::<f32>()
-            })
-            .collect::<Vec<_>>();
-        let most = first.iter().copied().fold(0.0, f32::max);
-        // A window that only ends in the signal must not be followed from its noise; with many segments each line is faint and uneven.
-        let share = if self.segments <= 8 { 4.0 } else { 10.0 };
-        let start = first.iter().position(|p| *p >= most / share).unwrap_or(0);
-        Some(Line { bin: at as f64 + f64::from(fraction), rate: fine_rate, start, middle })
+        Lines { points, data, segments: self.segments, fastest }
     }
 
     fn squared(&self, mut points: Vec<Complex<f32>>) -> Option<(usize, Found)> {
@@ -303,49 +220,55 @@ impl Acquisition {
         let n = self.points as i64;
         let aside = self.periods as i64;
         points.iter_mut().for_each(|p| *p = *p * *p);
-        for segment in points.chunks_exact_mut(self.points) {
+        let mut spectra = points.clone();
+        for segment in spectra.chunks_exact_mut(self.points) {
             self.transform(segment);
         }
-        let at = |s: &[Complex<f32>], bin: i64| s[bin.rem_euclid(n) as usize];
+        let power = |s: &[Complex<f32>], bin: i64| s[bin.rem_euclid(n) as usize].norm_sqr();
         // Bins are of 1/(points · pitch) cycles a sample.
         let bins_per_offset = self.points as f64 * self.pitch / self.plan.sps;
         let widest = 2.0 * self.plan.max_offset * bins_per_offset;
-        let line = if staggered {
-            self.line(&points, widest, |s, b| at(s, b - aside).norm_sqr() + at(s, b + aside).norm_sqr(), 2)?
+        let lines = self.lines(self.points, self.points, self.pitch);
+        let rough = if staggered {
+            lines.find(&spectra, widest, |s, b| power(s, b - aside) + power(s, b + aside), 2)?
         } else {
-            self.line(&points, widest, |s, b| at(s, b).norm_sqr(), 1)?
+            lines.find(&spectra, widest, power, 1)?
         };
-        let mut turn = Complex::new(0.0f32, 0.0);
-        for (k, segment) in points.chunks_exact(self.points).enumerate().skip(line.start) {
-            let bin = line.nearest(k);
-            let (low, high) = (at(segment, bin - aside), at(segment, bin + aside));
-            turn += if staggered {
-                low * high.conj()
-            } else {
-                let middle = at(segment, bin);
-                middle * high.conj() + low * middle.conj()
-            };
-        }
-        // Symbols' middles are where the square's envelope is largest.
-        let share = f64::from(turn.arg()) / TAU;
-        let tau = if staggered { share / 2.0 } else { share }.rem_euclid(1.0);
-        let segment = &points[line.start * self.points..][..self.points];
-        let bin = line.nearest(line.start);
-        let between = line.at(line.start) - bin as f64;
-        let doubled = if staggered {
-            f64::from(at(segment, bin + aside).arg()) / TAU + tau
+        let line = if staggered {
+            lines.refine(rough, &points, [-aside, aside, aside], 2)
         } else {
-            f64::from(at(segment, bin).arg()) / TAU
-        } - between / 2.0;
-        let offset = line.at(line.start) / 2.0 / (self.points as f64 * self.pitch);
+            lines.refine(rough, &points, [0, -aside, aside], 1)
+        };
+        let turn: Complex<f64> = line
+            .values
+            .iter()
+            .map(|v| if staggered { v[0] * v[1].conj() } else { v[0] * v[2].conj() + v[1] * v[0].conj() })
+            .sum();
+        // Symbols' middles are where the square's envelope is largest.
+        let share = turn.arg() / TAU;
+        let tau = if staggered { share / 2.0 } else { share }.rem_euclid(1.0);
+        let doubled = if staggered { line.phase(1) + tau } else { line.phase(0) };
+        let per_sample = 1.0 / (self.points as f64 * self.pitch);
+        let offset = line.at_begin() * per_sample / 2.0;
         let period = self.pitch * self.density as f64;
         let begin = self.lead + (line.start * self.points) as f64 * self.pitch;
-        let rate = line.rate / 2.0 / (self.points as f64 * self.pitch) / (self.dwell * self.plan.sps);
+        let rate = line.rate * per_sample / 2.0 / (self.dwell * self.plan.sps);
         let instant = begin + tau * period;
-        Some((line.start, Found { offset, instant, phase: doubled / 2.0 + offset * (instant - begin), rate }))
+        Some((
+            line.start,
+            Found { offset, instant, phase: doubled / 2.0 + offset * (instant - begin), rate, energy: None },
+        ))
     }
 
-    fn powered(&self, window: &[f32], points: &[Complex<f32>], m: i32, scale: f32) -> Option<(usize, Found)> {
+    #[inline(always)]
+    fn powered<S: Simd>(
+        &self,
+        simd: S,
+        window: &[f32],
+        points: &[Complex<f32>],
+        m: i32,
+        scale: f32,
+    ) -> Option<(usize, Found)> {
         let n = self.points as i64;
         // The spectrum, and where the pulse's lies best on it.
         let mut spectrum = vec![0.0f64; self.points];
@@ -381,113 +304,90 @@ impl Acquisition {
         let sps = self.plan.sps;
         let count = self.periods * self.segments;
         let mut line = Complex::new(0.0f64, 0.0);
-        for quarter in 0..4 {
-            let energy: f64 = (0..count)
-                .map(|i| {
-                    f64::from(
-                        self.matched.at(&turned, self.lead + (i as f64 + f64::from(quarter) / 4.0) * sps).norm_sqr(),
-                    )
-                })
-                .sum();
-            line += Complex::from_polar(energy, -TAU * f64::from(quarter) / 4.0);
+        for quarter in (0..4).map(|q| f64::from(q) / 4.0) {
+            let energy = self.energy(simd, &turned, self.lead + quarter * sps, count);
+            line += Complex::from_polar(energy, -TAU * quarter);
         }
         let tau = (-line.arg() / TAU).rem_euclid(1.0);
         // The M-th power, its amplitude tamed so that noise does not grow with it.
         let points = self.points;
         let mut strobes: Vec<Complex<f32>> = vec![Complex::new(0.0, 0.0); points * self.segments];
-        let ratio = points / self.periods;
+        let mut heard = Vec::with_capacity(count);
         for (k, segment) in strobes.chunks_exact_mut(points).enumerate() {
             // Zeros fill a segment up, so that its lines are looked at closer.
             for (i, s) in segment.iter_mut().take(self.periods).enumerate() {
-                let y = self.matched.at(&turned, self.lead + ((k * self.periods + i) as f64 + tau) * sps) * scale;
+                let at = self.lead + ((k * self.periods + i) as f64 + tau) * sps;
+                let [re, im] = self.matched.at(simd, &turned, at);
+                let y = Complex::new(re, im) * scale;
+                heard.push(y);
                 let size = y.norm_sqr();
                 if size > 1e-12 {
                     *s = (y / size.sqrt()).powi(m) * size;
                 }
             }
-            self.transform(segment);
         }
+        let mut spectra = strobes.clone();
+        spectra.chunks_exact_mut(points).for_each(|s| self.transform(s));
         // Bins now are of 1/(points) cycles a strobe.
         let rest = 0.03 + self.plan.max_offset.min(0.03);
         let widest = (f64::from(m) * rest).min(0.49) * points as f64;
-        let search = Self { pitch: sps, ..self.shallow() };
-        let found = search.line(&strobes, widest, |s, b| s[b.rem_euclid(points as i64) as usize].norm_sqr(), 1)?;
+        let lines = self.lines(points, self.periods, sps);
+        let rough = lines.find(&spectra, widest, |s, b| s[b.rem_euclid(points as i64) as usize].norm_sqr(), 1)?;
+        let found = lines.refine(rough, &strobes, [0; 3], 1);
         let start = found.start;
-        let bin = found.nearest(start);
-        let turns = f64::from(strobes[start * points..][bin.rem_euclid(points as i64) as usize].arg()) / TAU
-            - (found.at(start) - bin as f64) / 2.0 / ratio as f64;
-        let fine = found.at(start) / points as f64 / f64::from(m) / sps;
+        // Beginning with too little, decisions would be so soft that the loop hardly holds, and would take thousands of symbols to harden.
+        let energy = m2m4(&heard[start * self.periods..]).map(|e| e.clamp(0.5, 1e4));
+        let turns = found.phase(0);
+        let fine = found.at_begin() / points as f64 / f64::from(m) / sps;
         let instant = self.lead + ((start * self.periods) as f64 + tau) * sps;
         // QPSK's symbols lie at 45°, whose fourth power is -1.
         let angle = if m == 4 { turns - 0.5 } else { turns };
         let rate = found.rate / points as f64 / f64::from(m) / sps / (self.dwell * sps);
         let phase = angle / f64::from(m) + coarse * instant;
-        Some((start, Found { offset: coarse + fine, instant, phase, rate }))
+        Some((start, Found { offset: coarse + fine, instant, phase, rate, energy }))
     }
 
-    fn carrier(&self, window: &[f32], mut points: Vec<Complex<f32>>) -> Option<(usize, Found)> {
-        let n = self.points as i64;
-        for segment in points.chunks_exact_mut(self.points) {
-            self.transform(segment);
+    /// Of the matched filter at `count` strobes, the first at `instant`.
+    #[inline(always)]
+    fn energy<S: Simd>(&self, simd: S, samples: &[f32], instant: f64, count: usize) -> f64 {
+        let mut sum = 0.0;
+        for i in 0..count {
+            let [re, im] = self.matched.at(simd, samples, instant + i as f64 * self.plan.sps);
+            sum += f64::from(re * re + im * im);
         }
+        sum
+    }
+
+    #[inline(always)]
+    fn carrier<S: Simd>(&self, simd: S, window: &[f32], points: &[Complex<f32>]) -> Option<(usize, Found)> {
+        let n = self.points as i64;
+        let mut spectra = points.to_vec();
+        spectra.chunks_exact_mut(self.points).for_each(|s| self.transform(s));
         let bins = self.points as f64 * self.pitch / self.plan.sps;
-        let line = self.line(&points, self.plan.max_offset * bins, |s, b| s[b.rem_euclid(n) as usize].norm_sqr(), 1)?;
+        let lines = self.lines(self.points, self.points, self.pitch);
+        let widest = self.plan.max_offset * bins;
+        let rough = lines.find(&spectra, widest, |s, b| s[b.rem_euclid(n) as usize].norm_sqr(), 1)?;
+        let line = lines.refine(rough, points, [0; 3], 1);
         let per_sample = |bin: f64| bin / (self.points as f64 * self.pitch);
         let begin = self.lead + (line.start * self.points) as f64 * self.pitch;
         // Turned back by the middle's offset; what is left turns little within a symbol.
-        let turned = turn_back(window, per_sample(line.bin));
+        let turned = turn_back(window, per_sample(line.at_middle()));
         let sps = self.plan.sps;
         let steps = self.plan.timing_steps;
         let count = self.periods * (self.segments - line.start);
         let energy: Vec<f64> = (0..steps)
-            .map(|step| {
-                let tau = step as f64 / steps as f64;
-                (0..count.saturating_sub(1))
-                    .map(|i| f64::from(self.matched.at(&turned, begin + (i as f64 + tau) * sps).norm_sqr()))
-                    .sum()
-            })
+            .map(|step| self.energy(simd, &turned, begin + step as f64 / steps as f64 * sps, count.saturating_sub(1)))
             .collect();
         let top = (0..steps).max_by(|a, b| energy[*a].total_cmp(&energy[*b]))?;
         let (left, right) = (energy[(top + steps - 1) % steps], energy[(top + 1) % steps]);
         let bend = left - 2.0 * energy[top] + right;
         let between = if bend < 0.0 { 0.5 * (left - right) / bend } else { 0.0 };
         let tau = (top as f64 + between.clamp(-0.5, 0.5)) / steps as f64;
-        let bin = line.nearest(line.start);
-        let at_begin = f64::from(points[line.start * self.points..][bin.rem_euclid(n) as usize].arg()) / TAU
-            - (line.at(line.start) - bin as f64) / 2.0;
-        let offset = per_sample(line.at(line.start));
+        let at_begin = line.phase(0);
+        let offset = per_sample(line.at_begin());
         let instant = begin + tau.rem_euclid(1.0) * sps;
         let rate = per_sample(line.rate) / (self.dwell * sps);
-        Some((line.start, Found { offset, instant, phase: at_begin + offset * (instant - begin), rate }))
-    }
-
-    fn shallow(&self) -> Self {
-        Self {
-            plan: self.plan.clone(),
-            fft: self.fft.clone(),
-            resampler: self.resampler.clone(),
-            matched: self.matched.clone(),
-            ..*self
-        }
-    }
-}
-
-/// A line that may move from segment to segment.
-struct Line {
-    /// Where it is in the middle of the window.
-    bin: f64,
-    rate: f64,
-    start: usize,
-    middle: f64,
-}
-
-impl Line {
-    fn at(&self, segment: usize) -> f64 {
-        self.bin + self.rate * (segment as f64 - self.middle)
-    }
-
-    fn nearest(&self, segment: usize) -> i64 {
-        self.at(segment).round() as i64
+        Some((line.start, Found { offset, instant, phase: at_begin + offset * (instant - begin), rate, energy: None }))
     }
 }
 
@@ -505,22 +405,4 @@ fn turn_back(samples: &[f32], offset: f64) -> Vec<f32> {
         phasor *= step;
     }
     out
-}
-
-/// What a sum of `shape` exponential variables of mean 1 exceeds with probability `p`.
-fn threshold(shape: usize, p: f64) -> f64 {
-    let tail = |x: f64| {
-        let (mut term, mut sum) = ((-x).exp(), 0.0);
-        for k in 0..shape {
-            sum += term;
-            term *= x / (k + 1) as f64;
-        }
-        sum
-    };
-    let (mut low, mut high) = (shape as f64, shape as f64 + 200.0);
-    while high - low > 0.01 {
-        let middle = (low + high) / 2.0;
-        if tail(middle) > p { low = middle } else { high = middle }
-    }
-    high
 }
