@@ -1,13 +1,34 @@
 use super::LdpcError;
-use super::code::{Code, Matrix};
+use super::code::{Code, Length, Matrix, Rate};
 use super::lanes::{LANES, Lanes, Portable};
 
-/// Mean size that soft symbols are brought to, so that a decoder of eight bits has room above and steps below.
-const MEAN: u32 = 12;
 /// The largest size of a soft symbol inside the decoder.
 const SOFT_LIMIT: u32 = 31;
 /// The largest size of a message from a check: what several of them add up to still fits.
 const MESSAGE_LIMIT: i8 = 42;
+/// ln(1 + e^-x) for sizes x from 0 to 15, all in quarters, and the same again for the other half of a vector.
+const CORRECTION: [i8; LANES] =
+    [3, 2, 2, 2, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 3, 2, 2, 2, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0];
+
+/// The mean size of log-likelihood ratios, in quarters, at the Es/N0 at which this code begins to work (a word in a hundred is lost). Soft symbols are
+/// brought to it: their scale is then right where it matters. With less noise it is too small, which costs what is not needed there.
+fn mean_size(code: Code) -> u32 {
+    match code {
+        Code::Tc128 => 19,
+        Code::Tc512 => 16,
+        Code::Ar4ja(Rate::Half, length) => of_length(length, [13, 12, 11]),
+        Code::Ar4ja(Rate::TwoThirds, length) => of_length(length, [19, 17, 16]),
+        Code::Ar4ja(Rate::FourFifths, length) => of_length(length, [26, 24, 22]),
+    }
+}
+
+fn of_length(length: Length, values: [u32; 3]) -> u32 {
+    match length {
+        Length::K1024 => values[0],
+        Length::K4096 => values[1],
+        Length::K16384 => values[2],
+    }
+}
 
 /// What a codeword took.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -16,7 +37,11 @@ pub struct Decoded {
     pub iterations: u32,
 }
 
-/// A decoder of one code: layered min-sum with messages of eight bits, scaled by three quarters.
+/// A decoder of one code: layered belief propagation with messages of eight bits, in quarters of a neper.
+///
+/// A check tells the least sure of its bits what all the others tell together, and each of the others what all of them tell together: but for
+/// rounding, the sum of products for the one and a little less than it for the others (Jones, Vallés, Smith and Villasenor,
+/// "Approximate-min* constraint node updating for LDPC code decoding", MILCOM 2003).
 ///
 /// The scale of the soft symbols does not matter, only their ratios: the decoder brings them to its own.
 #[derive(Clone, Debug)]
@@ -137,13 +162,15 @@ impl Decoder {
         if unmet == 0 { Ok(Decoded { iterations }) } else { Err(LdpcError::NoCodeword { iterations, unmet }) }
     }
 
-    /// Loads the soft symbols, of a mean size of [`MEAN`]; what was not sent is an erasure.
+    /// Loads the soft symbols, of a mean size of [`mean_size`]; what was not sent is an erasure.
     fn start(&mut self, soft: &[i8]) {
         let Schedule { size, stride, columns, .. } = self.schedule;
         let State { beliefs, places, messages, .. } = &mut self.state;
         let sum: u64 = soft.iter().map(|s| u64::from(s.unsigned_abs())).sum();
         // In 1/65536; the numbers stay below 2^32, since the sum is at least the size of one symbol.
-        let gain = (u64::from(MEAN) * soft.len() as u64 * 65536).checked_div(sum).unwrap_or(0).min(MAX_GAIN) as u32;
+        let gain =
+            (u64::from(mean_size(self.code)) * soft.len() as u64 * 65536).checked_div(sum).unwrap_or(0).min(MAX_GAIN)
+                as u32;
         let scaled = |s: i8| {
             let size = ((u32::from(s.unsigned_abs()) * gain + 32768) >> 16).min(SOFT_LIMIT) as i8;
             if s < 0 { -size } else { size }
@@ -239,6 +266,7 @@ impl Run<'_> {
         let shifts: &[usize; DEGREE] = layer.shifts.as_slice().try_into().expect("the layer has this degree");
         let messages = &mut messages[layer.messages..][..DEGREE * vectors];
         let once = DEGREE - layer.again;
+        let correction = simd.load(&CORRECTION);
 
         let start = |set: bool, column: usize| (usize::from(set) * columns + column) * stride;
         let turn = |from: usize, to: usize| if to >= from { to - from } else { to + size - from };
@@ -259,22 +287,23 @@ impl Run<'_> {
             let messages: &mut [[i8; LANES]; DEGREE] =
                 (&mut messages[vector * DEGREE..][..DEGREE]).try_into().expect("as many as the degree");
             let mut known = [simd.splat(0); DEGREE];
+            // The least size of all edges, and what all the others tell together.
             let mut least = simd.splat(MESSAGE_LIMIT);
-            let mut second = least;
+            let mut others = least;
             let mut sign = simd.splat(0);
             for edge in 0..DEGREE {
                 let belief = simd.load(lanes(beliefs, reads[edge] + at));
                 let extrinsic = simd.sub(belief, simd.load(&messages[edge]));
                 let size = simd.size(extrinsic);
-                second = simd.min(second, simd.max(least, size));
+                others = together(simd, correction, others, simd.max(least, size));
                 least = simd.min(least, size);
                 sign = simd.xor(sign, extrinsic);
                 known[edge] = extrinsic;
             }
-            let (least_told, second_told) = (simd.three_quarters(least), simd.three_quarters(second));
+            let all = together(simd, correction, others, least);
             for edge in 0..DEGREE {
                 let is_least = simd.same(simd.size(known[edge]), least);
-                let strength = simd.choose(is_least, second_told, least_told);
+                let strength = simd.choose(is_least, others, all);
                 let told = simd.signed(strength, simd.xor(sign, known[edge]));
                 if edge < once {
                     let belief = simd.add(known[edge], told);
@@ -331,6 +360,16 @@ impl Run<'_> {
     }
 }
 
+/// What two edges of these sizes tell a third together: min(a, b) + ln(1 + e^-(a+b)) - ln(1 + e^-|a-b|), which is exact but for its rounding.
+#[inline(always)]
+fn together<S: Lanes>(simd: S, correction: S::V, a: S::V, b: S::V) -> S::V {
+    let (least, most) = (simd.min(a, b), simd.max(a, b));
+    let end = simd.splat(15);
+    let sum = simd.lookup(correction, simd.min(simd.add(a, b), end));
+    let difference = simd.lookup(correction, simd.min(simd.sub(most, least), end));
+    simd.max_signed(simd.add(simd.sub(least, difference), sum), simd.splat(0))
+}
+
 #[inline(always)]
 fn lanes(from: &[i8], at: usize) -> &[i8; LANES] {
     from[at..at + LANES].try_into().expect("the slice has this length")
@@ -339,4 +378,30 @@ fn lanes(from: &[i8], at: usize) -> &[i8; LANES] {
 #[inline(always)]
 fn lanes_mut(from: &mut [i8], at: usize) -> &mut [i8; LANES] {
     (&mut from[at..at + LANES]).try_into().expect("the slice has this length")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_correction_is_the_logarithm_in_quarters() {
+        for (at, value) in CORRECTION.iter().enumerate() {
+            let size = (at % 16) as f64 / 4.0;
+            assert_eq!(f64::from(*value), (4.0 * (-size).exp().ln_1p()).round(), "{size} neper");
+        }
+    }
+
+    /// Against the product of hyperbolic tangents: no further from it than three roundings.
+    #[test]
+    fn two_edges_tell_a_third_what_sums_of_products_do() {
+        for a in 0..=42i8 {
+            for b in 0..=127i8 {
+                let told = together(Portable, CORRECTION, [a; LANES], [b; LANES])[0];
+                let half = |size: i8| (f64::from(size) / 8.0).tanh();
+                let exact = 8.0 * (half(a) * half(b)).min(1.0 - 1e-16).atanh();
+                assert!((f64::from(told) - exact).abs() < 1.5, "{a} and {b}: {told}, not {exact}");
+            }
+        }
+    }
 }

@@ -27,8 +27,9 @@ pub(super) trait Lanes: Copy {
     fn same(self, a: Self::V, b: Self::V) -> Self::V;
     /// `yes` where the mask is -1, `no` where it is 0.
     fn choose(self, mask: Self::V, yes: Self::V, no: Self::V) -> Self::V;
-    /// Three quarters of unsigned octets, rounded up.
-    fn three_quarters(self, a: Self::V) -> Self::V;
+    /// The octets of the table, 16 and the same 16 again, at these places from 0 to 15.
+    fn lookup(self, table: Self::V, places: Self::V) -> Self::V;
+    fn max_signed(self, a: Self::V, b: Self::V) -> Self::V;
     /// How many values are negative.
     fn negative(self, a: Self::V) -> u32;
 }
@@ -111,8 +112,13 @@ impl Lanes for Portable {
     }
 
     #[inline(always)]
-    fn three_quarters(self, a: Self::V) -> Self::V {
-        a.map(|a| (a as u8 - (a as u8 >> 2)) as i8)
+    fn lookup(self, table: Self::V, places: Self::V) -> Self::V {
+        places.map(|place| table[usize::from(place as u8 & 15)])
+    }
+
+    #[inline(always)]
+    fn max_signed(self, a: Self::V, b: Self::V) -> Self::V {
+        each(a, b, i8::max)
     }
 
     #[inline(always)]
@@ -199,9 +205,13 @@ pub(super) mod x86 {
         }
 
         #[inline(always)]
-        fn three_quarters(self, a: __m256i) -> __m256i {
-            let quarter = self.avx2._mm256_and_si256(self.avx2._mm256_srli_epi16::<2>(a), self.splat(0x3F));
-            self.avx2._mm256_sub_epi8(a, quarter)
+        fn lookup(self, table: __m256i, places: __m256i) -> __m256i {
+            self.avx2._mm256_shuffle_epi8(table, places)
+        }
+
+        #[inline(always)]
+        fn max_signed(self, a: __m256i, b: __m256i) -> __m256i {
+            self.avx2._mm256_max_epi8(a, b)
         }
 
         #[inline(always)]
@@ -236,7 +246,10 @@ mod tests {
                 same("same", simd.same(vx, vy), Portable.same(x, y));
                 let mask = simd.same(vx, vy);
                 same("choose", simd.choose(mask, vx, vy), Portable.choose(Portable.same(x, y), x, y));
-                same("three quarters", simd.three_quarters(vy), Portable.three_quarters(y));
+                same("max signed", simd.max_signed(vx, vy), Portable.max_signed(x, y));
+                let table = std::array::from_fn(|at| a.wrapping_add((at % 16) as i8 * 7));
+                let places = y.map(|y| y & 15);
+                same("lookup", simd.lookup(simd.load(&table), simd.load(&places)), Portable.lookup(table, places));
                 assert_eq!(simd.negative(vy), Portable.negative(y));
             }
         }
