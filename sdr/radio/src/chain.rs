@@ -7,6 +7,7 @@ use farlink_iq_channel::delay::DelayConfig;
 use farlink_iq_channel::law::DelayLaw;
 use farlink_iq_channel::ring::RingError;
 use num_complex::Complex32;
+use serde::Serialize;
 
 use crate::codec::{FrameLength, Received};
 use crate::idle::idle_frame;
@@ -82,7 +83,8 @@ pub enum ChainError {
 }
 
 /// What became of a frame.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case", rename_all_fields = "snake_case")]
 pub enum Outcome {
     /// It came out as it went in, and was accepted.
     Delivered,
@@ -112,7 +114,7 @@ pub struct Decided {
 }
 
 /// How many frames became what. Idle frames of the chain's own are not counted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct Counts {
     /// Pushed.
     pub pushed: u64,

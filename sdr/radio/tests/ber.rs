@@ -41,7 +41,7 @@ fn bits_without_a_code_are_wrong_as_often_as_theory_has_it() {
 fn codes_alone_are_as_theory_has_them() {
     let ldpc = Coding::Ldpc { rate: ldpc::Rate::Half, length: ldpc::Length::K1024 };
     let reed_solomon = Coding::ReedSolomon { corrects: 8, depth: 1 };
-    for (coding, ratio, allowed_db) in [(concatenated().coding, 0.2, 0.1), (reed_solomon, 0.1, 0.05), (ldpc, 0.1, 0.45)]
+    for (coding, ratio, allowed_db) in [(concatenated().coding, 0.2, 0.1), (reed_solomon, 0.1, 0.05), (ldpc, 0.1, 0.1)]
     {
         let waveform = Waveform::new(coding, 1e6);
         let eb_n0_db = eb_n0_db_of_frame_errors(&waveform, ratio).unwrap();

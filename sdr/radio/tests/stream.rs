@@ -40,7 +40,7 @@ fn pdus_come_out_as_they_went_in_and_in_order() {
 /// Where some frames are lost, exactly the PDUs are that had a part in them.
 #[test]
 fn a_pdu_arrives_if_and_only_if_its_frames_do() {
-    let mut stream = stream(ldpc(), 1.5);
+    let mut stream = stream(ldpc(), 1.1);
     for number in 0..300 {
         stream.send(&pdu(number)).unwrap();
     }
