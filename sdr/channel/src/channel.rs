@@ -209,6 +209,13 @@ impl Channel {
         }
     }
 
+    /// How many samples before it was sent what arrives next by the direct way, to the nearest sample.
+    pub fn delay_samples(&self) -> u64 {
+        let latency = if self.multipath.is_some() { LATENCY_SAMPLES as u64 } else { 0 };
+        // A delay takes the latency of the echoes off beforehand.
+        self.delay.as_ref().map_or(latency, Delay::delay_samples)
+    }
+
     /// What it has done so far.
     pub fn counts(&self) -> ChannelCounts {
         ChannelCounts {

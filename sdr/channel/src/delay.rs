@@ -163,6 +163,13 @@ impl Delay {
         self.ring.counts()
     }
 
+    /// How many samples before it was sent what arrives next, to the nearest sample.
+    pub fn delay_samples(&self) -> u64 {
+        let place = self.place(self.made, self.piece_at(self.made));
+        let behind = self.made as f64 - place.whole as f64 - place.fraction;
+        behind.round().max(0.0) as u64
+    }
+
     /// How many samples it has given so far.
     pub fn made(&self) -> u64 {
         self.made - self.advance

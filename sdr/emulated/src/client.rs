@@ -25,7 +25,7 @@ const GLANCE: Duration = Duration::from_secs(1);
 #[derive(Debug, Error)]
 pub enum ClientError {
     /// Nothing is served there.
-    #[error("{}: no link is served there ({source}): serve one (the example `serve` of farlink-emulated-link)", path.display())]
+    #[error("{}: no link is served there ({source}): serve one with `farlink sdr emulate`", path.display())]
     Connect {
         /// The socket.
         path: PathBuf,

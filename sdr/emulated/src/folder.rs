@@ -38,8 +38,11 @@ pub fn default_folder() -> PathBuf {
     }
 }
 
-/// The socket of a link of this name.
-pub(crate) fn socket_of(folder: &Path, name: &str) -> Result<PathBuf, ServeError> {
+/// The socket of the link of a name in a folder.
+///
+/// # Errors
+/// No link can be called so.
+pub fn path_of(folder: &Path, name: &str) -> Result<PathBuf, ServeError> {
     let tame = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
     if name.is_empty() || name.len() > LONGEST_NAME || name.starts_with('.') || !name.chars().all(tame) {
         return Err(ServeError::Name { name: name.into(), longest: LONGEST_NAME });

@@ -5,7 +5,7 @@
 //!
 //! - [`Link`]: the two ends, in one process. It has no clock: its [`Pace`] is that of a wall clock that it is told, or of the programs at
 //!   its ends. An end has a sample rate, and a frequency and a gain of its transmitter and of its receiver.
-//! - [`Medium`]: what is between them. [`DelayAndNoise`] is a simple one.
+//! - [`Medium`]: what is between them. [`DelayAndNoise`] is a simple one, [`ChannelMedium`] all that `sdr/channel` can do.
 //! - [`Server`] offers a link to other processes of the same user over a Unix socket, [`find`] finds those that are offered, and
 //!   [`OpenEnd`] is an end of one. `sdr/soapy-module` shows each as a device.
 //!
@@ -41,6 +41,7 @@
 //! # }
 //! ```
 
+mod channel;
 mod client;
 mod folder;
 mod link;
@@ -52,8 +53,9 @@ mod transmit;
 mod tuner;
 mod wire;
 
+pub use channel::ChannelMedium;
 pub use client::{ClientError, Found, OpenEnd, Reading, Trouble, find};
-pub use folder::default_folder;
+pub use folder::{default_folder, path_of};
 pub use link::{
     End, EndSettings, GAIN_RANGE_DB, HIGHEST_FREQUENCY_HZ, Half, Link, LinkConfig, LinkError, Losses, MakeMedium, Pace,
     RATE_LIMITS_HZ,

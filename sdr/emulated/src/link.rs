@@ -203,6 +203,18 @@ pub struct Losses {
     pub late: u64,
 }
 
+impl std::ops::Add for Losses {
+    type Output = Losses;
+
+    fn add(self, other: Losses) -> Losses {
+        Losses {
+            overflows: self.overflows.saturating_add(other.overflows),
+            underflows: self.underflows.saturating_add(other.underflows),
+            late: self.late.saturating_add(other.late),
+        }
+    }
+}
+
 /// What an end is set to.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct EndSettings {
@@ -227,9 +239,16 @@ struct EndState {
     /// Frequencies of the transmitter with the samples from which on they hold. The last is the present one.
     sent_at_hz: VecDeque<(u64, f64)>,
     tuner: Tuner,
+    /// What was lost before it was opened last.
+    lost_before: Losses,
 }
 
 impl EndState {
+    fn losses(&self) -> Losses {
+        let EndState { transmitter, receiver, .. } = self;
+        Losses { overflows: receiver.overflows, underflows: transmitter.underflows, late: transmitter.late }
+    }
+
     fn streams(&self) -> bool {
         self.transmitter.active || self.receiver.active
     }
@@ -297,6 +316,7 @@ impl Link {
             receiver: Receiver::new(config.buffer_samples),
             sent_at_hz: VecDeque::from([(0, settings.transmit_hz)]),
             tuner: Tuner::default(),
+            lost_before: Losses::default(),
         };
         let media = [(config.medium)(End::A, config.rate_hz)?, (config.medium)(End::B, config.rate_hz)?];
         let (ends, rate_hz) = ([end(), end()], config.rate_hz);
@@ -331,6 +351,7 @@ impl Link {
         };
         let state = self.end(end);
         state.open = true;
+        state.lost_before = state.lost_before + state.losses();
         state.transmitter = Transmitter::new(capacity);
         state.receiver = Receiver::new(capacity);
         state.settings = settings;
@@ -551,8 +572,13 @@ impl Link {
 
     /// What an end has lost since it was opened.
     pub fn losses(&self, end: End) -> Losses {
-        let EndState { transmitter, receiver, .. } = &self.ends[end as usize];
-        Losses { overflows: receiver.overflows, underflows: transmitter.underflows, late: transmitter.late }
+        self.ends[end as usize].losses()
+    }
+
+    /// What an end has lost since the link was made, however often it was opened.
+    pub fn lost_in_all(&self, end: End) -> Losses {
+        let state = &self.ends[end as usize];
+        state.lost_before + state.losses()
     }
 
     /// With [`Pace::Wall`]: the time is now `now_ns`, in nanoseconds since the link was made, and what is due happens. With a time that has

@@ -98,6 +98,8 @@ pub struct EndStatus {
     pub settings: EndSettings,
     /// What it has lost since it was opened last.
     pub losses: Losses,
+    /// What it has lost in all, with whatever programs had it open before.
+    pub lost_in_all: Losses,
 }
 
 /// How a served link is.
@@ -187,7 +189,7 @@ impl Server {
     /// See [`ServeError`].
     pub fn start(folder: &Path, name: &str, config: LinkConfig) -> Result<Self, ServeError> {
         let link = Link::new(config)?;
-        let path = folder::socket_of(folder, name)?;
+        let path = folder::path_of(folder, name)?;
         folder::prepare(folder)?;
         let failed = |source| ServeError::System { path: path.clone(), source };
         // Two servers that start at once must not both find a socket left behind.
@@ -241,7 +243,12 @@ impl Server {
     pub fn status(&self) -> Status {
         let served = self.shared.served();
         let link = &served.link;
-        let end = |end| EndStatus { open: link.is_open(end), settings: link.settings(end), losses: link.losses(end) };
+        let end = |end| EndStatus {
+            open: link.is_open(end),
+            settings: link.settings(end),
+            losses: link.losses(end),
+            lost_in_all: link.lost_in_all(end),
+        };
         let most_behind_ns = served.most_behind_ns;
         Status {
             now_ns: link.now_ns(),

@@ -133,6 +133,11 @@ fn a_burst_that_runs_dry_is_filled_with_zeros_and_counted_once() {
     assert_eq!(got[110..160], ramp(50));
     assert!(got[160..600].iter().all(|sample| *sample == Complex32::ZERO));
     assert_eq!(got[600..620], ramp(20));
+    // The next program that opens the end has lost nothing yet; the link has.
+    link.close(End::A);
+    link.open(End::A).unwrap();
+    assert_eq!(link.losses(End::A), Losses::default());
+    assert_eq!(link.lost_in_all(End::A), Losses { underflows: 1, ..Losses::default() });
 }
 
 #[test]

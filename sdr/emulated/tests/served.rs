@@ -260,7 +260,7 @@ fn what_is_in_the_way_is_told_with_a_remedy() {
     assert!(socket.exists());
     assert!(find(&folder).is_empty());
     let error = OpenEnd::open(&socket, End::A).unwrap_err().to_string();
-    assert!(error.contains("the example `serve`"), "{error}");
+    assert!(error.contains("`farlink sdr emulate`"), "{error}");
     drop(Server::start(&folder, "moon", config(Pace::Samples)).unwrap());
     std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o755)).unwrap();
     let error = refuse(&folder, "moon");
