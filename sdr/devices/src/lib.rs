@@ -8,20 +8,22 @@
 //! - [`sigmf`] recordings, and files of nothing but samples, are played and recorded by a [`FileDevice`], or beside any device
 //!   by [`file::Recorded`]; [`TestDevice`] writes down what it is told.
 //! - [`spectrum`] shows what is in the samples.
-//! - With the feature `soapy`, `soapy` opens real radios through SoapySDR.
+//! - [`EmulatedDevice`] is an end of an emulated link that another process serves.
+//! - With the feature `soapy`, [`soapy`] opens real radios through SoapySDR.
 
 mod clock;
 mod device;
+pub mod emulated;
 pub mod file;
 pub mod keeper;
 pub mod safety;
 pub mod sigmf;
-#[cfg(feature = "soapy")]
 pub mod soapy;
 pub mod spectrum;
 mod test_device;
 
 pub use clock::{Clock, ManualClock, Monotonic};
 pub use device::{Burst, Device, DeviceError, Direction, Losses, Received, Settings};
+pub use emulated::EmulatedDevice;
 pub use file::FileDevice;
 pub use test_device::{Faults, Journal, Request, TestDevice, Told};

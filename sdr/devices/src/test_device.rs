@@ -111,6 +111,10 @@ pub struct Faults {
     pub one_oscillator: bool,
     /// A stream that is stopped runs on, though stopping it seems to succeed.
     pub runs_on: bool,
+    /// Setting fails after rate, frequency and gain were set, as of a bandwidth that the driver does not know.
+    pub fails_half_set: bool,
+    /// Starting the transmitter fails, with its stream running.
+    pub fails_half_started: bool,
     /// Stopping a stream is refused this many times.
     pub refuses_to_stop: u32,
     /// Transmission fails after so many samples, and so does all that is asked then but silence.
@@ -248,7 +252,10 @@ impl Device for TestDevice {
         if self.faults.one_oscillator {
             self.settings.iter_mut().for_each(|settings| settings.frequency_hz = set.frequency_hz);
         }
-        self.note(request, true);
+        self.note(request, !self.faults.fails_half_set);
+        if self.faults.fails_half_set {
+            return Err(self.refused("set its bandwidth", "it has no filter"));
+        }
         Ok(set)
     }
 
@@ -279,7 +286,11 @@ impl Device for TestDevice {
             return Err(self.refused("stop the stream", "it does not want to"));
         }
         self.running[direction as usize] = runs || (self.faults.runs_on && self.running[direction as usize]);
-        self.note(Request::Run { direction, runs }, true);
+        let half_started = self.faults.fails_half_started && runs && direction == Direction::Transmit;
+        self.note(Request::Run { direction, runs }, !half_started);
+        if half_started {
+            return Err(self.refused("start the stream", "its clock is not locked"));
+        }
         Ok(())
     }
 

@@ -60,6 +60,7 @@ fn manner() -> String {
 fn process_that_keeps() {
     let manner = manner();
     let faults = match manner.as_str() {
+        "hangs at the start" => Faults { hangs_at_gain: Arc::new(AtomicBool::new(true)), ..Faults::default() },
         "hangs" => Faults { hangs: Arc::new(AtomicBool::new(true)), ..Faults::default() },
         "fails" => Faults { fails_after: Some(1000), ..Faults::default() },
         "disobeys" => Faults { runs_on: true, ..Faults::default() },
@@ -332,6 +333,59 @@ fn a_keeper_that_is_killed_or_whose_driver_hangs_is_a_lost_device() {
     let mut kept = on_air(&folder.path().join("hangs"), "hangs", 5.0);
     let error = send(&mut kept).unwrap_err().to_string();
     assert_eq!(error, "test device: lost: its keeper does not answer: the other end is gone");
+}
+
+/// What the keeper says on its standard error, where a person looks who has no program any more.
+fn last_words(folder: &Path, manner: &str, end: impl FnOnce(Kept)) -> String {
+    let (told, words) = (folder.join(manner), folder.join(format!("{manner} words")));
+    let mut command = process("process_that_keeps", &told, manner);
+    command.stdout(Stdio::null()).stderr(fs::File::create(&words).unwrap());
+    let mut kept = Kept::start(command, Some(&rules(60.0))).unwrap();
+    start(&mut kept);
+    end(kept);
+    fs::read_to_string(words).unwrap()
+}
+
+#[test]
+fn a_keeper_leaves_word_of_what_became_of_the_device() {
+    let folder = tempfile::tempdir().unwrap();
+    // Dropped without a word, as by a program that is killed.
+    let words = last_words(folder.path(), "obeys", drop);
+    assert_eq!(words, "test device is silent, at 0 dB and its stream stopped: the program that used it is gone\n");
+    let words = last_words(folder.path(), "disobeys", drop);
+    // Last, after what the guard says by itself.
+    assert!(
+        words.ends_with(
+            "\ntest device DOES NOT OBEY: its stream runs after it was stopped; take its power or its antenna away (the \
+             program that used it is gone)\n"
+        ),
+        "{words}"
+    );
+    // Closed in order there is nothing to say, but that it does not obey.
+    assert_eq!(last_words(folder.path(), "closed", |kept| drop(kept.close().unwrap())), "");
+    fs::remove_file(folder.path().join("disobeys")).unwrap();
+    let words = last_words(folder.path(), "disobeys", |kept| drop(kept.close().unwrap()));
+    assert!(words.contains("\ntest device DOES NOT OBEY: ") && words.ends_with("(it was closed)\n"), "{words}");
+    let words = last_words(folder.path(), "fails", |mut kept| while send(&mut kept).is_ok() {});
+    assert_eq!(
+        words,
+        "test device is silent, at 0 dB and its stream stopped: test device: cannot transmit: it is broken\n"
+    );
+}
+
+#[test]
+fn a_driver_that_hangs_before_the_device_is_guarded_loses_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let words = folder.path().join("words");
+    let mut command = process("process_that_keeps", &folder.path().join("told"), "hangs at the start");
+    command.stdout(Stdio::null()).stderr(fs::File::create(&words).unwrap());
+    let error = Kept::start(command, Some(&rules(60.0))).unwrap_err().to_string();
+    assert!(error.ends_with("its keeper does not answer: the other end is gone"), "{error}");
+    let words = fs::read_to_string(words).unwrap();
+    assert_eq!(
+        words,
+        "the driver does not come back while it is silenced, in 3s: this process ends, and lets go of the device\n"
+    );
 }
 
 #[test]

@@ -190,6 +190,32 @@ fn a_panic_silences_it_by_the_user_and_by_the_driver() {
 }
 
 #[test]
+fn settings_that_fail_half_way_leave_the_gain_at_its_lowest_and_the_transmitter_off() {
+    let Bench { mut device, journal, .. } = guard(Some(rules()), Faults { fails_half_set: true, ..Faults::default() });
+    let error = device.set(TX, &wanted()).unwrap_err().to_string();
+    assert_eq!(error, "test device: cannot set its bandwidth: it has no filter");
+    let set = Request::Set { direction: TX, wanted: wanted() };
+    assert_eq!(journal.requests(), [DOWN, STOP, set, DOWN, STOP], "the gain had been set");
+    assert_eq!(device.settings(TX).unwrap().gain_db, 0.0);
+    assert_eq!(device.state(), State::Guarded, "it may be set otherwise");
+    assert!(matches!(device.run(TX, true), Err(DeviceError::Forbidden { .. })));
+    assert!(matches!(send(&mut device, 1), Err(DeviceError::Forbidden { .. })));
+}
+
+#[test]
+fn a_start_that_fails_half_way_silences_it() {
+    let faults = Faults { fails_half_started: true, ..Faults::default() };
+    let Bench { mut device, journal, .. } = guard(Some(rules()), faults);
+    device.set(TX, &wanted()).unwrap();
+    let error = device.run(TX, true).unwrap_err().to_string();
+    assert_eq!(error, "test device: cannot start the stream: its clock is not locked");
+    silent_at_last(&journal);
+    assert!(!device.runs(TX), "its stream ran");
+    assert_eq!(device.state(), State::Silent { why: error, silence: SILENCE });
+    assert!(matches!(device.run(TX, true), Err(DeviceError::Forbidden { .. })));
+}
+
+#[test]
 fn an_error_on_the_air_silences_it() {
     let Bench { mut device, journal, .. } = on_air(Faults { fails_after: Some(5), ..Faults::default() });
     send(&mut device, 5).unwrap();

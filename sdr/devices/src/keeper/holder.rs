@@ -5,6 +5,7 @@ use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -21,6 +22,9 @@ use crate::safety::{Guarded, State};
 const GREETING: Duration = Duration::from_secs(10);
 /// How long the last reply may take to go.
 const FAREWELL: Duration = Duration::from_millis(500);
+/// How long a driver may take to open the device, and then for it to be silenced: less than the program waits for an answer.
+const OPENING: Duration = Duration::from_secs(12);
+const SILENCING: Duration = Duration::from_secs(3);
 /// The status of a keeper that ends because its driver hangs.
 const STUCK: i32 = 3;
 
@@ -40,7 +44,7 @@ pub struct Ending {
 /// it stands on the standard error, too.
 ///
 /// This is all that such a process does: it takes the standard input, and SIGTERM, SIGINT and SIGHUP. If the driver hangs, it
-/// ends the process with status 3.
+/// ends the process with status 3: also if that is while the device is opened, or silenced for the first time.
 ///
 /// # Errors
 /// The process was not started by a program that wants a device kept, or the device cannot be opened or guarded, which the
@@ -64,8 +68,12 @@ pub fn hold(open: impl FnOnce() -> Result<Box<dyn Device>, DeviceError>) -> Resu
     let Request::Hold { rules } = first else {
         return Err(KeeperError::Malformed(format!("{first:?} before it is said what to hold")));
     };
-    let opened = open().map_err(|error| error.to_string()).and_then(|device| {
-        Guarded::new(device, rules, Arc::new(Monotonic::default())).map_err(|error| error.to_string())
+    // Before the device is guarded there is no watch on it, and it may have been left at full gain.
+    let opened = in_time("it is opened", OPENING, open)?.map_err(|error| error.to_string()).and_then(|device| {
+        let guard = || Guarded::new(device, rules, Arc::new(Monotonic::default()));
+        in_time("it is silenced", SILENCING, guard)
+            .and_then(|guarded| guarded.map_err(|e| KeeperError::Device(e.to_string())))
+            .map_err(|error| error.to_string())
     });
     let device = match opened {
         Ok(device) => device,
@@ -80,6 +88,35 @@ pub fn hold(open: impl FnOnce() -> Result<Box<dyn Device>, DeviceError>) -> Resu
     Ok(keep(stream, device, samples, &signalled))
 }
 
+/// Calls the driver, and ends the process if that does not come back in time.
+fn in_time<T>(what: &'static str, limit: Duration, call: impl FnOnce() -> T) -> Result<T, KeeperError> {
+    let (done, back) = mpsc::channel::<()>();
+    let mind = move || {
+        // An end of the channel without a word is the call that came back, or panicked.
+        if back.recv_timeout(limit) == Err(RecvTimeoutError::Timeout) {
+            let_go(format!(
+                "the driver does not come back while {what}, in {limit:?}: this process ends, and lets go of the device"
+            ));
+        }
+    };
+    let started = thread::Builder::new().name("driver".to_owned()).spawn(mind);
+    started.map_err(|source| KeeperError::System { what: "mind the driver", source })?;
+    let result = call();
+    drop(done);
+    Ok(result)
+}
+
+/// Says why, and ends the process without the handlers of a usual exit, which may wait for the driver.
+fn let_go(words: String) -> ! {
+    // Nobody may be reading what is said.
+    let said = thread::Builder::new().spawn(move || say(&words));
+    let until = Instant::now() + FAREWELL;
+    while said.as_ref().is_ok_and(|said| !said.is_finished()) && Instant::now() < until {
+        thread::sleep(Duration::from_millis(1));
+    }
+    signal_hook::low_level::exit(STUCK)
+}
+
 /// Ends the process when the driver does not come back: the system then takes the device from it.
 fn mind_the_driver(device: &Guarded) -> Result<(), KeeperError> {
     let watch = device.watch();
@@ -88,16 +125,7 @@ fn mind_the_driver(device: &Guarded) -> Result<(), KeeperError> {
             match watch.wait(Duration::from_secs(3600)) {
                 State::Guarded => {}
                 State::Stuck { why } => {
-                    let words =
-                        format!("{why}, and its driver does not come back: this process ends, and lets go of it");
-                    // Nobody may be reading what is said.
-                    let said = thread::Builder::new().spawn(move || say(&words));
-                    let until = Instant::now() + FAREWELL;
-                    while said.as_ref().is_ok_and(|said| !said.is_finished()) && Instant::now() < until {
-                        thread::sleep(Duration::from_millis(1));
-                    }
-                    // Without the handlers of a usual exit, which may wait for the driver.
-                    signal_hook::low_level::exit(STUCK);
+                    let_go(format!("{why}, and its driver does not come back: this process ends, and lets go of it"));
                 }
                 State::Silent { .. } | State::Disobeys { .. } => return,
             }

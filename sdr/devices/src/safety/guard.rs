@@ -319,6 +319,17 @@ impl Inner {
         error
     }
 
+    /// Makes a device silent that failed while it was set, since some of the settings may have been made. It may be set otherwise.
+    fn half_set(&mut self, error: DeviceError) -> DeviceError {
+        let error = self.failed(error);
+        if !self.silenced
+            && let Err(Disobedience { what, .. }) = silence(self.device.as_mut())
+        {
+            self.watch.set(State::Disobeys { why: error.to_string(), what });
+        }
+        error
+    }
+
     /// Looks whether a transmitter on the air is still set as permitted after the receiver was set: many radios have one oscillator and one
     /// clock for both.
     fn mind_transmitter(&mut self) -> Result<(), DeviceError> {
@@ -361,7 +372,7 @@ impl Device for Guarded {
         rules.check_settings(wanted).map_err(|why| inner.forbidden("set the transmitter", why))?;
         // Until it has been read back, it is not known to be as permitted.
         inner.sample_rate_hz = None;
-        let set = inner.device.set(direction, wanted).map_err(|error| inner.failed(error))?;
+        let set = inner.device.set(direction, wanted).map_err(|error| inner.half_set(error))?;
         rules.check_settings(&set).map_err(|why| inner.astray(why))?;
         inner.sample_rate_hz = Some(set.sample_rate_hz);
         Ok(set)

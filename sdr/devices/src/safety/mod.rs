@@ -9,7 +9,8 @@
 //! - when a transmission fails, or the device is set otherwise than permitted;
 //! - when nobody has said for the time of the dead-man timer that control is there.
 //!
-//! After that it stays silent. What a process that is killed cannot do, a [keeper](crate::keeper) does.
+//! After that it stays silent. A device that fails while it is set is made silent, too, since some of the settings may have
+//! been made; it may then be set otherwise. What a process that is killed cannot do, a [keeper](crate::keeper) does.
 
 mod duty;
 mod guard;

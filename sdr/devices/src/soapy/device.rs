@@ -26,6 +26,16 @@ pub fn found() -> Result<Vec<Arguments>, SoapyError> {
     Ok(found)
 }
 
+/// The sound cards that SoapySDR finds, which are never taken.
+///
+/// # Errors
+/// SoapySDR does not work.
+pub fn sound_cards() -> Result<Vec<Arguments>, SoapyError> {
+    let mut found = enumerate(&Arguments::default())?;
+    found.retain(Arguments::is_sound_card);
+    Ok(found)
+}
+
 fn enumerate(arguments: &Arguments) -> Result<Vec<Arguments>, SoapyError> {
     let found = soapysdr::enumerate(soapy_args(arguments)).map_err(|error| SoapyError::Failed {
         what: "look for",

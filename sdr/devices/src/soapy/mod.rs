@@ -1,15 +1,17 @@
-//! Real radios, through SoapySDR and its modules. Only with the feature `soapy`, which needs the C library (Debian's
-//! `libsoapysdr-dev`).
+//! Real radios, through SoapySDR and its modules. `SoapyDevice` is there only with the feature `soapy`, which needs the C
+//! library (Debian's `libsoapysdr-dev`); [`Arguments`], which pin a device, are there without.
 //!
 //! A device is pinned by its arguments, so that a run does not take another radio because one was unplugged: they name the
 //! driver at least, and exactly one device may match. A sound card is never taken, though SoapySDR has a driver for it.
 
+#[cfg(feature = "soapy")]
 mod device;
 mod pin;
 
 use thiserror::Error;
 
-pub use device::{SoapyDevice, found};
+#[cfg(feature = "soapy")]
+pub use device::{SoapyDevice, found, sound_cards};
 pub use pin::Arguments;
 
 use crate::device::DeviceError;

@@ -61,6 +61,11 @@ impl FromStr for Arguments {
 }
 
 impl Arguments {
+    /// What stands for a key.
+    pub fn get(&self, key: &str) -> Option<&str> {
+        self.0.get(key).map(String::as_str)
+    }
+
     /// Whether a driver is that of sound cards.
     pub(super) fn is_sound_card(&self) -> bool {
         DRIVERS.iter().filter_map(|key| self.0.get(*key)).any(|driver| names_sound_card(driver))
@@ -70,6 +75,7 @@ impl Arguments {
     ///
     /// # Errors
     /// None does, or more than one.
+    #[cfg(any(feature = "soapy", test))]
     pub(super) fn pick(&self, found: Vec<Arguments>) -> Result<Arguments, SoapyError> {
         // A driver may pass over a key that it does not know, and find what was not meant.
         let meant = |device: &Arguments| {
