@@ -5,7 +5,8 @@ use std::sync::Arc;
 use farlink_iq_channel::channel::{Channel, ChannelConfig, ChannelCounts};
 use num_complex::Complex32;
 
-use crate::link::{End, MakeMedium};
+use crate::end::End;
+use crate::link::MakeMedium;
 use crate::medium::{Medium, MediumError};
 
 /// A [`Channel`]: delay with Doppler, noise, oscillators, echoes, fading and what else its configuration says.

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use num_complex::Complex32;
 use thiserror::Error;
 
+use crate::end::{End, EndSettings, Half, Losses};
 use crate::folder;
-use crate::link::{End, EndSettings, Half, Losses};
 use crate::session::LONGEST_WAIT;
 use crate::wire::{Answer, Ask, Description, MAX_SAMPLES, VERSION, Wire};
 

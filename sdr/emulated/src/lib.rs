@@ -43,6 +43,8 @@
 
 mod channel;
 mod client;
+mod end;
+mod error;
 mod folder;
 mod link;
 mod medium;
@@ -55,11 +57,10 @@ mod wire;
 
 pub use channel::ChannelMedium;
 pub use client::{ClientError, Found, OpenEnd, Reading, Trouble, find};
+pub use end::{End, EndSettings, Half, Losses};
+pub use error::LinkError;
 pub use folder::{default_folder, path_of};
-pub use link::{
-    End, EndSettings, GAIN_RANGE_DB, HIGHEST_FREQUENCY_HZ, Half, Link, LinkConfig, LinkError, Losses, MakeMedium, Pace,
-    RATE_LIMITS_HZ,
-};
+pub use link::{GAIN_RANGE_DB, HIGHEST_FREQUENCY_HZ, Link, LinkConfig, MakeMedium, Pace, RATE_LIMITS_HZ};
 pub use medium::{DelayAndNoise, LONGEST_DELAY_SAMPLES, Medium, MediumError};
 pub use receive::Received;
 pub use server::{EndStatus, ServeError, Server, Status, serve};

@@ -4,55 +4,13 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use num_complex::Complex32;
-use thiserror::Error;
 
+use crate::end::{End, EndSettings, Half, Losses};
+use crate::error::LinkError;
 use crate::medium::{Medium, MediumError};
 use crate::receive::{Received, Receiver};
 use crate::transmit::{TransmitEvent, Transmitter};
 use crate::tuner::Tuner;
-
-/// One of the two.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum End {
-    /// The first.
-    A,
-    /// The second.
-    B,
-}
-
-impl End {
-    /// Both.
-    pub const BOTH: [End; 2] = [End::A, End::B];
-
-    /// The end opposite.
-    #[must_use]
-    pub fn other(self) -> End {
-        match self {
-            End::A => End::B,
-            End::B => End::A,
-        }
-    }
-}
-
-impl std::fmt::Display for End {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            End::A => "a",
-            End::B => "b",
-        })
-    }
-}
-
-/// Which half of an end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Half {
-    /// What it receives with.
-    Receiver,
-    /// What it transmits with.
-    Transmitter,
-}
 
 /// What moves the time of the link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -130,104 +88,6 @@ impl LinkConfig {
             medium,
         }
     }
-}
-
-/// What an end was refused, or why the link cannot be.
-#[derive(Debug, Error)]
-pub enum LinkError {
-    /// A number outside its range.
-    #[error("{what} is {value}: give a number from {lowest} to {highest}")]
-    Range {
-        /// What was set.
-        what: &'static str,
-        /// To what.
-        value: f64,
-        /// The lowest that may be.
-        lowest: f64,
-        /// The highest that may be.
-        highest: f64,
-    },
-    /// The rate of a running end.
-    #[error("end {end} is streaming: stop its streams before its sample rate is set")]
-    Streaming {
-        /// Which.
-        end: End,
-    },
-    /// Two rates.
-    #[error(
-        "end {end} is set to {rate_hz} samples a second and end {} runs at {other_hz}: both have one rate, so set the same at both before the \
-         streams are started",
-        end.other()
-    )]
-    Rates {
-        /// Whose stream does not start.
-        end: End,
-        /// Its rate.
-        rate_hz: f64,
-        /// The rate of the other end.
-        other_hz: f64,
-    },
-    /// A stream that does not run.
-    #[error("the {} of end {end} does not run: start its stream first", match .half { Half::Receiver => "receiver", Half::Transmitter => "transmitter" })]
-    NotRunning {
-        /// Which end.
-        end: End,
-        /// Which half.
-        half: Half,
-    },
-    /// Open already.
-    #[error("end {end} is in use by another program: close it there, or open the other end")]
-    InUse {
-        /// Which.
-        end: End,
-    },
-    /// The medium fails.
-    #[error(transparent)]
-    Medium(#[from] MediumError),
-    /// The medium has failed before.
-    #[error("the link carries nothing since its medium has failed: {why}")]
-    Failed {
-        /// What the medium said.
-        why: String,
-    },
-}
-
-/// What was lost at an end.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct Losses {
-    /// Times that received samples were not taken in time.
-    pub overflows: u64,
-    /// Times that a burst ran out of samples.
-    pub underflows: u64,
-    /// Bursts that came after their time.
-    pub late: u64,
-}
-
-impl std::ops::Add for Losses {
-    type Output = Losses;
-
-    fn add(self, other: Losses) -> Losses {
-        Losses {
-            overflows: self.overflows.saturating_add(other.overflows),
-            underflows: self.underflows.saturating_add(other.underflows),
-            late: self.late.saturating_add(other.late),
-        }
-    }
-}
-
-/// What an end is set to.
-#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
-pub struct EndSettings {
-    /// Samples a second, of both halves.
-    pub rate_hz: f64,
-    /// Centre frequency of the receiver, in Hz.
-    pub receive_hz: f64,
-    /// Centre frequency of the transmitter, in Hz.
-    pub transmit_hz: f64,
-    /// Gain of the receiver, in dB; with 0 a sample comes as it was sent.
-    pub receive_gain_db: f64,
-    /// Gain of the transmitter, in dB.
-    pub transmit_gain_db: f64,
 }
 
 #[derive(Debug)]

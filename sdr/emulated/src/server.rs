@@ -14,8 +14,10 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, poll};
 use thiserror::Error;
 
+use crate::end::{End, EndSettings, Losses};
+use crate::error::LinkError;
 use crate::folder;
-use crate::link::{End, EndSettings, Link, LinkConfig, LinkError, Losses, Pace};
+use crate::link::{Link, LinkConfig, Pace};
 use crate::session;
 
 /// Connections that are served at once; a program that has an end open uses four.

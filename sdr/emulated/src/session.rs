@@ -10,7 +10,9 @@ use std::time::{Duration, Instant};
 
 use num_complex::Complex32;
 
-use crate::link::{End, Half, Link, LinkError};
+use crate::end::{End, Half};
+use crate::error::LinkError;
+use crate::link::Link;
 use crate::receive::Received;
 use crate::server::{Served, Shared};
 use crate::transmit::TransmitEvent;

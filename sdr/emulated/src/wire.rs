@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 use num_complex::Complex32;
 use serde::{Deserialize, Serialize};
 
-use crate::link::{End, EndSettings, Half, Losses, Pace};
+use crate::end::{End, EndSettings, Half, Losses};
+use crate::link::Pace;
 
 /// The version of the protocol that this crate speaks.
 pub const VERSION: u32 = 1;
