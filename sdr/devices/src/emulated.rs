@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use farlink_emulated_link::{
-    ClientError, End, Found, GAIN_RANGE_DB, Half, OpenEnd, Reading, Trouble, default_folder, find,
+    ClientError, End, Found, GAIN_RANGE_DB, Half, OpenEnd, Pace, Reading, Trouble, default_folder, find,
 };
 use num_complex::Complex32;
 use thiserror::Error;
@@ -93,6 +93,14 @@ impl ServedEnd {
 pub fn served(folder: &Path) -> Vec<ServedEnd> {
     let ends = |link: Found| End::BOTH.map(|end| ServedEnd { link: link.clone(), end });
     find(folder).into_iter().flat_map(ends).collect()
+}
+
+/// What moves the time of the link whose end these arguments name, if there is exactly one: at the pace of samples it stands
+/// as long as a burst is open and not written further.
+pub fn pace_of(wanted: &Arguments) -> Option<Pace> {
+    let mut fitting = served(&default_folder()).into_iter().filter(|end| end.fits(wanted));
+    let pace = fitting.next()?.link.description.pace;
+    fitting.next().is_none().then_some(pace)
 }
 
 /// An end of an emulated link. Full scale is 1.

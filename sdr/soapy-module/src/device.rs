@@ -41,7 +41,7 @@ const FULL_SCALE: f32 = 32768.0;
 pub enum DeviceError {
     /// No link runs that the arguments fit.
     #[error(
-        "no end of an emulated link in {} fits `{wanted}`; there is {there}: serve a link (the example `serve` of farlink-emulated-link), or name its folder in \
+        "no end of an emulated link in {} fits `{wanted}`; there is {there}: serve a link with `farlink sdr emulate`, or name its folder in \
          FARLINK_LINKS",
         folder.display()
     )]

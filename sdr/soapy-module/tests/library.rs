@@ -167,7 +167,7 @@ fn settings_are_read_back_and_refusals_say_why() {
         (a.tx_stream::<Sample>(&[0]).map(drop), "close it before"),
         (a.rx_stream::<Complex<i8>>(&[0]).map(drop), "take CF32 or CS16"),
         (rx.activate(None), "set the same at both"),
-        (Device::new(format!("{driver},link=venus").as_str()).map(drop), "the example `serve`"),
+        (Device::new(format!("{driver},link=venus").as_str()).map(drop), "`farlink sdr emulate`"),
         (Device::new(format!("{driver},link=mars,end=a").as_str()).map(drop), "in use by another program"),
     ] {
         let error = refused.expect_err(words).to_string();

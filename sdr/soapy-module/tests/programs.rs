@@ -20,7 +20,7 @@ fn the_ends_are_found_and_probed() {
     let none = util(&place, &["--find=driver=farlink"]);
     assert!(none.contains("No devices found"), "{none}");
     let none = util(&place, &["--make=driver=farlink"]);
-    assert!(none.contains("the example `serve`"), "{none}");
+    assert!(none.contains("`farlink sdr emulate`"), "{none}");
     let _moon = place.serve("moon", Pace::Wall, 100, 4096);
     let _mars = place.serve("mars", Pace::Samples, 100, 4096);
     let found = util(&place, &["--find=driver=farlink"]);
