@@ -40,7 +40,7 @@ fn json_names_every_check_and_the_exit_code_follows_their_states() {
     let names: BTreeSet<&str> = checks.iter().map(|check| check["name"].as_str().unwrap()).collect();
     let expected = "backlog clock-source clock-synchronisation cores cpu-frequency dtn7 hardy hdtn idle-states interfaces ion \
                     iperf3 load locked-memory memory open-files ptp-clocks raw-ethernet realtime-scheduling receive-buffers \
-                    sdr send-buffers serial-ports socat spill tap-and-tun timer-no-slack timer-realtime timer-usual tshark \
+                    sdr sdr-build sdr-farlink sdr-remote send-buffers serial-ports socat spill tap-and-tun timer-no-slack timer-realtime timer-usual tshark \
                     ud3tn virtual-machine";
     assert_eq!(names, expected.split_whitespace().collect());
     for check in &checks {

@@ -144,15 +144,19 @@ pub struct Options {
     pub measure: Duration,
     /// Where SDR modules may be beside the usual places.
     pub sdr_modules: Vec<PathBuf>,
+    /// Whether the program that asks was built with SoapySDR.
+    pub sdr_built: bool,
 }
 
 impl Default for Options {
-    /// The folder for temporary files, a second for each way, and what `SOAPY_SDR_ROOT` and `SOAPY_SDR_PLUGIN_PATH` name.
+    /// The folder for temporary files, a second for each way, what `SOAPY_SDR_ROOT` and `SOAPY_SDR_PLUGIN_PATH` name, and a build
+    /// without SoapySDR.
     fn default() -> Self {
         Options {
             spill: std::env::temp_dir(),
             measure: Duration::from_secs(1),
             sdr_modules: devices::modules_by_environment(),
+            sdr_built: false,
         }
     }
 }
@@ -168,7 +172,7 @@ pub fn examine(tree: &Tree, options: &Options) -> Vec<Check> {
     checks.extend(permissions::checks(tree, &permits));
     checks.extend(network::checks(tree, &permits));
     checks.extend(storage::checks(tree, &options.spill));
-    checks.extend(devices::checks(tree, &options.sdr_modules));
+    checks.extend(devices::checks(tree, &options.sdr_modules, options.sdr_built));
     checks.extend(software::checks(tree));
     checks
 }

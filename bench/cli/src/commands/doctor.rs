@@ -44,6 +44,7 @@ pub fn doctor(arguments: &DoctorArguments) -> Ending {
         spill: arguments.spill.clone().unwrap_or(usual.spill),
         measure: if arguments.quick { Duration::from_millis(170) } else { usual.measure },
         sdr_modules: usual.sdr_modules,
+        sdr_built: cfg!(feature = "soapy"),
     };
     let checks = examine(&Tree::of_this_system(), &options);
     let ending = ending(&checks);

@@ -16,8 +16,64 @@ const TOPIC: &str = "devices";
 /// Loading every module of a radio takes a while.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-pub fn checks(tree: &Tree, modules: &[PathBuf]) -> Vec<Check> {
-    vec![sdr(tree, modules), serial(tree)]
+pub fn checks(tree: &Tree, modules: &[PathBuf], sdr_built: bool) -> Vec<Check> {
+    let there = sdr_modules(tree, modules);
+    vec![build(sdr_built), sdr(tree, &there), farlink_module(&there), remote(tree, &there), serial(tree)]
+}
+
+/// Whether this program can use radios at all.
+fn build(sdr_built: bool) -> Check {
+    const NAME: &str = "sdr-build";
+    if sdr_built {
+        return Check::new(TOPIC, NAME, State::Good, "this build uses radios through SoapySDR");
+    }
+    let found = "this build has no SoapySDR: emulated links and recordings work, radios do not";
+    Check::new(TOPIC, NAME, State::Absent, found)
+        .command("sudo apt-get install libsoapysdr-dev && cargo build --release --features soapy")
+}
+
+/// The ends of emulated links, for programs that know SoapySDR.
+fn farlink_module(modules: &[String]) -> Check {
+    const NAME: &str = "sdr-farlink";
+    if modules.iter().any(|module| module == "FarlinkSupport") {
+        return Check::new(TOPIC, NAME, State::Good, "the module FarlinkSupport (driver=farlink)");
+    }
+    let found = "no module FarlinkSupport (driver=farlink); other programs cannot use emulated links";
+    Check::new(TOPIC, NAME, State::Absent, found).command(
+        "sudo apt-get install g++ pkg-config libsoapysdr-dev && cargo build --release -p farlink-soapy-module --features module && \
+         sudo install -D -t /usr/local/lib/SoapySDR/modules0.8 target/release/libFarlinkSupport.so",
+    )
+}
+
+/// Radios on other hosts, by SoapyRemote: its module here, its server there.
+fn remote(tree: &Tree, modules: &[String]) -> Check {
+    const NAME: &str = "sdr-remote";
+    let module = modules.iter().any(|module| module == "remoteSupport");
+    let server = tree.program("SoapySDRServer").is_some();
+    let (state, found) = match (module, server) {
+        (true, true) => (State::Good, "SoapyRemote: the module (driver=remote) and SoapySDRServer"),
+        (true, false) => {
+            (State::Good, "SoapyRemote: the module (driver=remote); no SoapySDRServer to offer radios from here")
+        }
+        (false, true) => (State::Absent, "SoapySDRServer, but not SoapyRemote's module (driver=remote)"),
+        (false, false) => (State::Absent, "no SoapyRemote (neither its module nor SoapySDRServer)"),
+    };
+    Check::new(TOPIC, NAME, state, found).command("sudo apt-get install soapysdr-module-remote soapyremote-server")
+}
+
+/// The names of all modules of SoapySDR, without `lib` and ending.
+fn sdr_modules(tree: &Tree, told: &[PathBuf]) -> Vec<String> {
+    let mut modules: Vec<String> = libraries(tree)
+        .iter()
+        .flat_map(|folder| modules_below(folder))
+        .chain(told.iter().cloned())
+        .flat_map(|folder| names_in(&folder))
+        .filter(|name| name.contains(".so"))
+        .map(|name| name.split('.').next().unwrap_or_default().trim_start_matches("lib").to_owned())
+        .collect();
+    modules.sort_unstable();
+    modules.dedup();
+    modules
 }
 
 /// Folders of modules that SoapySDR is told of by the environment.
@@ -54,7 +110,7 @@ fn names_in(folder: &Path) -> Vec<String> {
     entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
 }
 
-fn sdr(tree: &Tree, told: &[PathBuf]) -> Check {
+fn sdr(tree: &Tree, modules: &[String]) -> Check {
     const NAME: &str = "sdr";
     let folders = libraries(tree);
     let library = folders.iter().flat_map(|folder| names_in(folder)).find(|name| name.starts_with("libSoapySDR.so"));
@@ -63,16 +119,6 @@ fn sdr(tree: &Tree, told: &[PathBuf]) -> Check {
         return Check::new(TOPIC, NAME, State::Absent, "no SoapySDR (neither SoapySDRUtil nor libSoapySDR.so)")
             .command("sudo apt-get install soapysdr-tools soapysdr-module-all");
     }
-    let mut modules: Vec<String> = folders
-        .iter()
-        .flat_map(|folder| modules_below(folder))
-        .chain(told.iter().cloned())
-        .flat_map(|folder| names_in(&folder))
-        .filter(|name| name.contains(".so"))
-        .map(|name| name.split('.').next().unwrap_or_default().trim_start_matches("lib").to_owned())
-        .collect();
-    modules.sort_unstable();
-    modules.dedup();
     let mut found = library.map_or("SoapySDR".to_owned(), |library| format!("SoapySDR ({library})"));
     if let Some(tool) = tool {
         match ask(&tool, &["--info"], "", PATIENCE) {

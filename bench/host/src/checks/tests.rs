@@ -303,7 +303,7 @@ fn memory_is_what_can_be_had() {
 
 #[test]
 fn radios_are_a_library_and_modules() {
-    let sdr = |made: &Made, told: &[PathBuf]| devices::checks(&made.tree(), told);
+    let sdr = |made: &Made, told: &[PathBuf]| devices::checks(&made.tree(), told, false);
     let nothing = Made::of(&[]);
     expect(&sdr(&nothing, &[]), "sdr", State::Absent, &["no SoapySDR"], Some("apt-get install soapysdr-tools"));
     let library = Made::of(&[("usr/lib/x86_64-linux-gnu/libSoapySDR.so.0.8", "")]);
@@ -316,6 +316,15 @@ fn radios_are_a_library_and_modules() {
     let elsewhere = Made::of(&[("modules/libplutoSupport.so", "")]);
     let told = elsewhere.root.path().join("modules");
     expect(&sdr(&made, &[told]), "sdr", State::Good, &["modules: plutoSupport, rtlsdrSupport"], None);
+    expect(&sdr(&made, &[]), "sdr-build", State::Absent, &["this build has no SoapySDR"], Some("--features soapy"));
+    expect(&devices::checks(&made.tree(), &[], true), "sdr-build", State::Good, &["through SoapySDR"], None);
+    expect(&sdr(&made, &[]), "sdr-farlink", State::Absent, &["driver=farlink"], Some("-p farlink-soapy-module"));
+    expect(&sdr(&made, &[]), "sdr-remote", State::Absent, &["neither"], Some("soapysdr-module-remote"));
+    let folder = "usr/local/lib/SoapySDR/modules0.8";
+    let made =
+        made.and(&format!("{folder}/libFarlinkSupport.so"), "").and(&format!("{folder}/libremoteSupport.so"), "");
+    expect(&sdr(&made, &[]), "sdr-farlink", State::Good, &["FarlinkSupport"], None);
+    expect(&sdr(&made, &[]), "sdr-remote", State::Good, &["no SoapySDRServer"], None);
     let dumb = made.program("SoapySDRUtil", "exit 1");
     expect(&sdr(&dumb, &[]), "sdr", State::Good, &["tells no version"], None);
 }
@@ -402,7 +411,12 @@ fn this_machine_is_examined_whole() {
 #[test]
 fn a_system_that_tells_nothing_is_unknown_or_has_nothing() {
     let made = Made::of(&[]);
-    let options = Options { measure: Duration::ZERO, spill: made.root.path().join("missing"), sdr_modules: Vec::new() };
+    let options = Options {
+        measure: Duration::ZERO,
+        spill: made.root.path().join("missing"),
+        sdr_modules: Vec::new(),
+        sdr_built: false,
+    };
     // What is asked of the kernel and not read in files.
     let asked = |name: &str| name.starts_with("timer-") || name == "clock-synchronisation";
     for check in examine(&made.tree(), &options).iter().filter(|check| !asked(check.name)) {
