@@ -26,6 +26,8 @@ enum Kind {
     Node,
     /// What `farlink throughput` takes.
     Sweep,
+    /// What `farlink sdr emulate --links` takes.
+    Links,
 }
 
 pub fn schema(arguments: &SchemaArguments) -> Ending {
@@ -33,6 +35,7 @@ pub fn schema(arguments: &SchemaArguments) -> Ending {
         Kind::Scenario => farlink_scenario::schema(),
         Kind::Node => farlink_scenario::node_schema(),
         Kind::Sweep => farlink_scenario::sweep_schema(),
+        Kind::Links => super::sdr::links_schema(),
     };
     match serde_json::to_string_pretty(&schema) {
         Ok(text) => {

@@ -27,7 +27,7 @@ use super::Format;
 use crate::{Ending, bench_failed, interrupt};
 use arguments::{Recorded, Wanted};
 
-pub use arguments::EmulateArguments;
+pub use arguments::{Both, EmulateArguments};
 
 /// How often the command looks whether it shall end.
 const LOOK_EVERY: StdDuration = StdDuration::from_millis(20);
