@@ -13,5 +13,7 @@ mod emulate;
 mod play;
 #[path = "sdr/record.rs"]
 mod record;
+#[path = "sdr/signal.rs"]
+mod signal;
 #[path = "sdr/spectrum.rs"]
 mod spectrum;

@@ -54,7 +54,7 @@ pub struct BerArguments {
     #[arg(long)]
     threads: Option<usize>,
     /// Fail if a point with wrong frames is surely worse than theory by more than this, in dB
-    #[arg(long, value_name = "DB")]
+    #[arg(long, value_name = "DB", allow_negative_numbers = true)]
     max_loss: Option<f64>,
     /// Write a page with the plot to this file
     #[arg(long, value_name = "FILE")]
