@@ -47,10 +47,12 @@ fn radio(c: &mut Criterion) {
         group.bench_function(format!("receiver from cold: {name}"), |b| {
             b.iter_batched(cold, received, BatchSize::PerIteration)
         });
+        let few = frames.min(10);
+        group.throughput(Throughput::Elements((f64::from(few) * waveform.symbols_per_frame()) as u64));
         group.bench_function(format!("transmitter: {name}"), |b| {
             b.iter(|| {
                 let (mut samples, mut transmitter) = (Vec::new(), Transmitter::new(&waveform).unwrap());
-                (0..frames.min(10)).for_each(|number| transmitter.send(&frame(number), &mut samples).unwrap());
+                (0..few).for_each(|number| transmitter.send(&frame(number), &mut samples).unwrap());
                 samples
             })
         });

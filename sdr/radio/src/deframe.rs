@@ -176,8 +176,9 @@ impl Direct {
 
     fn piece(&mut self, soft: &[i8], run: u64, blocks: &mut Vec<Block>) {
         let mut from = 0;
-        if let Some(which) = self.at_work {
-            // Undisturbed, the one at work goes on alone.
+        let undisturbed = |which: &usize| self.turns.len() == 1 || self.synchronisers[*which].lock() == Lock::Locked;
+        if let Some(which) = self.at_work.filter(undisturbed) {
+            // It goes on alone, up to a marker that is missing.
             let turned = self.turned(which, soft);
             let mut input = &turned[..];
             while self.synchronisers[which].lock() == Lock::Locked || self.turns.len() == 1 {
@@ -185,12 +186,10 @@ impl Direct {
                 blocks.push(block(found, self.began[which], run));
             }
             from = soft.len() - input.len();
-            if from < soft.len() {
-                let others = (0..self.turns.len()).filter(|other| *other != which);
-                others.for_each(|other| {
-                    self.synchronisers[other] = self.fresh.clone();
-                    self.began[other] = self.taken + from as u64;
-                });
+            if self.synchronisers[which].lock() != Lock::Locked {
+                // From here on all others look, too, until one of them or it itself finds a marker.
+                let began = self.taken + from as u64;
+                (0..self.turns.len()).filter(|other| *other != which).for_each(|other| self.renew(other, began));
             }
         }
         if from < soft.len() {
@@ -417,6 +416,56 @@ impl Coded {
             reading.silent_bits = 0;
             self.tried += 1;
             self.doubtful = true;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codec::{Decoder, Encoder};
+    use crate::idle::idle_frame;
+    use crate::waveform::Coding;
+
+    /// Frames that come out of symbols without noise, of which those of the second half are turned otherwise than those of the first.
+    fn through_a_slip(modulation: Modulation, coding: Coding, before: Turn, after: Turn) -> (usize, Vec<Vec<u8>>) {
+        let waveform = Waveform { modulation, ..Waveform::new(coding, 1e6) };
+        let (mut encoder, mut bits) = (Encoder::new(&waveform).unwrap(), Vec::new());
+        let sent: Vec<Vec<u8>> = (0..60).map(|count| idle_frame(&waveform, 0, count)).collect();
+        sent.iter().for_each(|frame| encoder.encode(frame, &mut bits).unwrap());
+        encoder.finish(&mut bits);
+        bits.resize(bits.len().next_multiple_of(6), 0);
+        let mut soft: Vec<i8> = bits.iter().map(|bit| if *bit == 0 { 40 } else { -40 }).collect();
+        let middle = (soft.len() / 2).next_multiple_of(6);
+        before.undo(&mut soft[..middle]);
+        after.undo(&mut soft[middle..]);
+        let (mut deframer, mut blocks) = (Deframer::new(&waveform), Vec::new());
+        deframer.begin(&mut blocks);
+        soft.chunks(999).for_each(|piece| deframer.take(piece, &mut blocks));
+        deframer.end(&mut blocks);
+        let mut decoder = Decoder::new(&waveform, 20).unwrap();
+        let frames = blocks.into_iter().map(|(soft, place)| decoder.decode(soft, place).octets);
+        (sent.len(), frames.filter(|frame| sent.contains(frame)).collect())
+    }
+
+    #[test]
+    fn a_slip_of_the_phase_costs_some_frames_and_no_more() {
+        let direct = Coding::Uncoded { frame_octets: 400 };
+        let coded = Coding::Convolutional { rate: Rate::Half, frame_octets: 400 };
+        let punctured = Coding::Convolutional { rate: Rate::ThreeQuarters, frame_octets: 400 };
+        for modulation in [Modulation::Qpsk, Modulation::Oqpsk, Modulation::Psk8] {
+            let turns = Turn::all(&modulation, false);
+            for coding in [direct, coded, punctured] {
+                for (at, &before) in turns.iter().enumerate() {
+                    let after = turns[(at + 1) % turns.len()];
+                    let (sent, found) = through_a_slip(modulation, coding, before, after);
+                    let what = format!("{modulation:?}, {coding:?}, {before:?} to {after:?}");
+                    assert!(found.len() + 10 >= sent, "{what}: {} of {sent}", found.len());
+                    let undisturbed = through_a_slip(modulation, coding, before, before).1.len();
+                    // Where two readings of a punctured code fit alike, the wrong one may be tried first.
+                    assert!(undisturbed + 6 >= sent, "{what}: {undisturbed} of {sent} without a slip");
+                }
+            }
         }
     }
 }
