@@ -11,6 +11,9 @@ use crate::waveform::{Waveform, WaveformError};
 /// Octets that are encoded behind the last frame, so that the decoder's last decisions on the frame are as sure as the others.
 pub(crate) const TAIL: [u8; 4] = [0x55; 4];
 
+/// Octets that are encoded before the first frame, so that its marker is not among the symbols with which a receiver begins.
+const LEAD: [u8; 32] = [0x55; 32];
+
 /// A frame of another length than the waveform's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a transfer frame of {found} octets, where this waveform has {expected}")]
@@ -70,6 +73,11 @@ impl Encoder {
         self.unit[marker.len()..].iter_mut().zip(&self.random).for_each(|(octet, random)| *octet ^= random);
         append(&mut self.inner, &self.unit, bits);
         Ok(())
+    }
+
+    /// Begins a transmission: appends some bits that are no frame, of which a receiver may miss the first. It can be left out.
+    pub fn begin(&mut self, bits: &mut Vec<u8>) {
+        append(&mut self.inner, &LEAD, bits);
     }
 
     /// Ends the transmission: appends what the decoder needs behind the last frame. The encoder then begins anew.

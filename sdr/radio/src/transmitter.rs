@@ -6,7 +6,7 @@ use num_complex::Complex32;
 use crate::codec::{Encoder, FrameLength};
 use crate::waveform::{Waveform, WaveformError};
 
-/// Makes samples of transfer frames, without a gap between them. The mean power is 1, unless [`set_amplitude`](Self::set_amplitude) says otherwise.
+/// Makes samples of transfer frames, without a gap between them; before the first are 256 bits that are no frame. The mean power is 1, unless [`set_amplitude`](Self::set_amplitude) says otherwise.
 #[derive(Debug)]
 pub struct Transmitter {
     waveform: Waveform,
@@ -49,6 +49,13 @@ impl Transmitter {
     /// A frame of another length.
     pub fn send(&mut self, frame: &[u8], samples: &mut Vec<Complex32>) -> Result<(), FrameLength> {
         self.bits.clear();
+        let expected = self.waveform.frame_octets();
+        if frame.len() != expected {
+            return Err(FrameLength { found: frame.len(), expected });
+        }
+        if self.modulator.is_none() {
+            self.encoder.begin(&mut self.bits);
+        }
         self.encoder.encode(frame, &mut self.bits)?;
         self.modulate(samples);
         Ok(())

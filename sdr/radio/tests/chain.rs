@@ -67,6 +67,28 @@ fn each_frame_has_the_eb_n0_it_was_sent_with() {
     assert!(delivered(false) >= 45, "{} of 50", delivered(false));
 }
 
+/// Where a signal is strong, nothing is lost from cold, not the first frame and not the last.
+#[test]
+fn a_burst_is_received_from_its_first_frame_to_its_last() {
+    for modulation in [Modulation::Bpsk, Modulation::Qpsk] {
+        for coding in [concatenated().coding, Coding::Uncoded { frame_octets: 223 }] {
+            let waveform = Waveform { modulation, ..Waveform::new(coding, 1e6) };
+            let config = ChainConfig { lead_in_frames: Some(0), ..ChainConfig::new(waveform, 12.0, 11) };
+            let mut chain = Chain::new(&config).unwrap();
+            for burst in 0..2 {
+                (0..20).for_each(|number| assert!(chain.push(&frame(&waveform, number)).is_ok()));
+                chain.gap(0.01).unwrap();
+                assert_eq!(
+                    chain.counts().delivered,
+                    20 * (burst + 1),
+                    "{modulation:?} {coding:?}: {:?}",
+                    chain.counts()
+                );
+            }
+        }
+    }
+}
+
 /// Every frame is decided when as many more were sent as is stated, also where nothing arrives.
 #[test]
 fn frames_are_decided_in_the_time_that_is_stated() {
