@@ -331,7 +331,7 @@ fn radios_are_a_library_and_modules() {
 
 #[test]
 fn serial_ports_are_those_with_hardware() {
-    let serial = |made: &Made| devices::checks(&made.tree(), &[]);
+    let serial = |made: &Made| devices::checks(&made.tree(), &[], false);
     let none = Made::of(&[
         ("sys/class/tty/ttyS0/type", "0\n"),
         ("sys/class/tty/ttyS0/device/x", ""),
