@@ -394,7 +394,7 @@ fn this_machine_is_examined_whole() {
     let checks = examine(&Tree::of_this_system(), &options);
     let names: BTreeSet<&str> = checks.iter().map(|check| check.name).collect();
     assert_eq!(names.len(), checks.len(), "each once");
-    assert_eq!(checks.len(), 32, "{names:?}");
+    assert_eq!(checks.len(), 35, "{names:?}");
     for check in &checks {
         assert!(!check.found.is_empty());
         assert!(check.state != State::Good || check.remedy.is_none(), "{check:#?}");
