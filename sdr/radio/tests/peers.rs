@@ -13,7 +13,7 @@ use farlink_radio::codec;
 use farlink_radio::receiver::{Receiver, ReceiverSettings};
 use farlink_radio::transmitter::Transmitter;
 use farlink_radio::waveform::{Coding, Waveform};
-use farlink_wire::ccsds::{Agreed, AosFrame};
+use farlink_wire::ccsds::{Agreed, AosFrame, FirstHeader, Grouping, SpacePacket, TmFrame};
 use num_complex::Complex32;
 use peer::{Job, octets_to_samples, run_all, samples_to_octets};
 
@@ -25,7 +25,6 @@ const SAMPLES_PER_SYMBOL: f64 = 5.0;
 const DEMODULATOR: &str = "--rrc_alpha 0.5 --fll_bw 0.001 --costas_bw 0.005 --clk_bw 0.01";
 /// Frames at the beginning that a demodulator may lose while it finds the carrier and the symbol clock.
 const LEAD_IN: usize = 3;
-const FRAMES: u32 = 15;
 
 fn waveform(coding: Coding) -> Waveform {
     let mut waveform = Waveform::new(coding, SYMBOL_RATE_HZ);
@@ -41,9 +40,10 @@ fn concatenated(depth: u8) -> Coding {
     Coding::Concatenated { corrects: 16, depth, rate: Rate::Half }
 }
 
-/// Frames of their own, and idle behind them what the other end needs to decide on the last.
+/// So many that some thousand octets are sent.
 fn frames(waveform: &Waveform) -> Vec<Vec<u8>> {
-    (0..FRAMES).map(|number| frame(waveform, number)).collect()
+    let count = if waveform.frame_octets() > 1000 { 8 } else { 15 };
+    (0..count).map(|number| frame(waveform, number)).collect()
 }
 
 /// What makes gr-satellites do as the Blue Book says: the scrambler and the convolutional code are called `CCSDS` there, Reed–Solomon has the
@@ -297,4 +297,58 @@ fn convolutional_codes_are_those_of_gnu_radio() {
         let errors: Vec<usize> = (0..theirs.len()).filter(|&at| theirs[at] != bits[at]).collect();
         assert!(errors.is_empty(), "rate {rate}: theirs is wrong at bits {errors:?}");
     }
+}
+
+/// Telemetry frames and space packets in their parsers and builders, the error control by GNU Radio's CRC.
+#[test]
+fn gr_satellites_reads_our_headers() {
+    let mut octets = Vec::new();
+    let mut expected = String::new();
+    for number in 0..50u16 {
+        let spread = number.wrapping_mul(40_503);
+        let (pointer, length) = (number % 40, 1 + number % 30);
+        let packet = SpacePacket {
+            telecommand: number % 3 == 1,
+            secondary_header: number % 5 == 2,
+            application: spread & 0x7FF,
+            grouping: [Grouping::Continuation, Grouping::First, Grouping::Last, Grouping::Unsegmented]
+                [usize::from(number % 4)],
+            count: spread >> 2,
+            data: &[number as u8; 30][..length.into()],
+        };
+        let mut data = vec![0xE0; pointer.into()];
+        packet.emit(&mut data).unwrap();
+        data.resize(80, 0xE0);
+        let frame = TmFrame {
+            spacecraft: spread >> 6,
+            virtual_channel: (number % 8) as u8,
+            master_count: spread as u8,
+            virtual_count: (spread >> 8) as u8,
+            first_header: FirstHeader::At(pointer),
+            segment_length: 3,
+            data: &data,
+            operational_control: (number % 2 == 1).then_some([1, 2, 3, 4]),
+            ..TmFrame::default()
+        };
+        // All frames have one length.
+        let frame = if number % 2 == 1 { TmFrame { data: &data[..76], ..frame } } else { frame };
+        let before = octets.len();
+        frame.emit(true, &mut octets);
+        let made =
+            [&octets[before..][..6], &octets[before + 6 + usize::from(pointer)..][..6], &octets[octets.len() - 2..]];
+        let made: String = made.concat().iter().map(|octet| format!("{octet:02x}")).collect();
+        let TmFrame { spacecraft, virtual_channel, master_count, virtual_count, .. } = frame;
+        let operational_control = u8::from(frame.operational_control.is_some());
+        let (telecommand, secondary) = (u8::from(packet.telecommand), u8::from(packet.secondary_header));
+        expected += &format!(
+            "0 {spacecraft} {virtual_channel} {operational_control} {master_count} {virtual_count} 0 0 0 3 {pointer} \
+             0 {telecommand} {secondary} {} {} {} {} 1 {made}\n",
+            packet.application,
+            number % 4,
+            packet.count,
+            length - 1
+        );
+    }
+    let job = Job { work: "headers", options: vec![("frame-size", "88".into())], input: octets };
+    assert_eq!(String::from_utf8(run(job)).unwrap(), expected);
 }

@@ -22,6 +22,7 @@ blocks.tagged_stream_to_pdu = pdu.tagged_stream_to_pdu
 blocks.pdu_to_tagged_stream = pdu.pdu_to_tagged_stream
 try:
     import satellites
+    from satellites.ccsds import space_packet, telemetry
     from satellites.components.deframers import ccsds_concatenated_deframer, ccsds_rs_deframer
     from satellites.components.demodulators import bpsk_demodulator
 except ImportError as error:
@@ -194,10 +195,40 @@ def decode(options):
     run(soft, *stages).astype(np.uint8).tofile(options.output)
 
 
+TM_NAMES = [
+    "transfer_frame_version_number", "spacecraft_id", "virtual_channel_id", "ocf_flag", "master_channel_frame_count",
+    "virtual_channel_frame_count", "transfer_frame_secondary_header_flag", "synch_flag", "packet_order_flag",
+    "segment_length_id", "first_header_pointer",
+]
+PACKET_NAMES = [
+    "ccsds_version", "packet_type", "secondary_header_flag", "AP_ID", "sequence_flags", "packet_sequence_count_or_name",
+    "data_length",
+]
+
+
+def headers(options):
+    """For each telemetry frame a line with the numbers in its header, those of the packet that its pointer points to, whether its error
+    control is right, and the octets of both headers and of the error control as they are made of those numbers."""
+    crc = digital.crc(16, 0x1021, 0xFFFF, 0, False, False)
+    data = np.fromfile(options.input, np.uint8).tobytes()
+    with open(options.output, "w") as out:
+        for at in range(0, len(data), options.frame_size):
+            frame = data[at : at + options.frame_size]
+            primary = telemetry.PrimaryHeader.parse(frame)
+            packet = space_packet.PrimaryHeader.parse(frame[6 + primary.first_header_pointer :])
+            check = crc.compute(list(frame[:-2]))
+            numbers = [int(primary[name]) for name in TM_NAMES] + [int(packet[name]) for name in PACKET_NAMES]
+            numbers.append(int(check == int.from_bytes(frame[-2:], "big")))
+            made = telemetry.PrimaryHeader.build({name: primary[name] for name in TM_NAMES})
+            made += space_packet.PrimaryHeader.build({name: packet[name] for name in PACKET_NAMES})
+            made += check.to_bytes(2, "big")
+            out.write(" ".join(map(str, numbers)) + " " + made.hex() + "\n")
+
+
 def main():
     signal.alarm(PATIENCE_S)
     parser = argparse.ArgumentParser()
-    parser.add_argument("work", choices=["deframe", "transmit", "encode", "decode"])
+    parser.add_argument("work", choices=["deframe", "transmit", "encode", "decode", "headers"])
     parser.add_argument("--input", required=True)
     parser.add_argument("--output", required=True)
     parser.add_argument("--frame-size", type=int, help="octets of a transfer frame")
@@ -214,7 +245,7 @@ def main():
     parser.add_argument("--offset", type=float, default=0, help="of the carrier, as a part of the sample rate")
     parser.add_argument("--phase", type=float, default=0, help="of the carrier, in radians")
     parser.add_argument("--epsilon", type=float, default=1, help="samples in for a sample out")
-    work = {"deframe": deframe, "transmit": transmit, "encode": encode, "decode": decode}
+    work = {"deframe": deframe, "transmit": transmit, "encode": encode, "decode": decode, "headers": headers}
     # Several pieces of work, so that what takes longest, to load all of GNU Radio, is done once.
     arguments = sys.argv[1:] + ["then"]
     while arguments:
