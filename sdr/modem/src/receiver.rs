@@ -29,7 +29,7 @@ pub struct ReceiverConfig {
     pub carrier_bandwidth: f64,
     /// The same of the symbol clock's loop, 1e-6 to 0.01. It begins four times as wide.
     pub timing_bandwidth: f64,
-    /// The far end's symbol clock is faster or slower by this much at most, parts per million of the symbol rate, 0 to 1000: the loop looks no further,
+    /// The far end's symbol clock is faster or slower by this much at most, parts per million of the symbol rate, 0 to 100: the loop looks no further,
     /// so that noise cannot carry it away. 100 is more than two crystals and the Doppler shift of a low orbiter come to.
     pub max_symbol_rate_offset_ppm: f64,
 }
@@ -179,7 +179,7 @@ impl Receiver {
         }
         between("carrier_bandwidth", config.carrier_bandwidth, 1e-5, 0.05)?;
         between("timing_bandwidth", config.timing_bandwidth, 1e-6, 0.01)?;
-        between("max_symbol_rate_offset_ppm", config.max_symbol_rate_offset_ppm, 0.0, 1000.0)?;
+        between("max_symbol_rate_offset_ppm", config.max_symbol_rate_offset_ppm, 0.0, 100.0)?;
         between("max_rate_hz_s", config.max_rate_hz_s, 0.0, 1e9)?;
         between("max_offset_hz", config.max_offset_hz, 0.0, f64::MAX)?;
         let most = widest_offset_hz(&signal);
@@ -212,16 +212,17 @@ impl Receiver {
             Detector::Carrier => Trace::Carrier,
         };
         let pulse = Pulse::of(&signal.modulation, signal.roll_off);
+        let max_drift = config.max_symbol_rate_offset_ppm * 1e-6;
         let plan = Plan {
             trace,
             pulse: pulse.clone(),
             sps,
             max_offset,
             max_rate: config.max_rate_hz_s / (strobe_rate * strobe_rate),
+            max_drift,
             half_band,
             timing_steps: (16.0 * cycles) as usize,
         };
-        let max_drift = config.max_symbol_rate_offset_ppm * 1e-6;
         let design = Design::new(detector, &pulse, sps, config.carrier_bandwidth, config.timing_bandwidth, max_drift);
         debug_assert_eq!(signal.modulation.staggered(), detector == Detector::Staggered);
         Ok(Self {

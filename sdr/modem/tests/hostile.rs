@@ -149,6 +149,6 @@ fn a_configuration_that_cannot_work_names_its_field() {
     assert!(refused(ReceiverConfig { max_rate_hz_s: -1.0, ..config }).to_string().contains("`max_rate_hz_s`"));
     assert!(refused(ReceiverConfig { carrier_bandwidth: 1.0, ..config }).to_string().contains("`carrier_bandwidth`"));
     let fast = ReceiverConfig { max_symbol_rate_offset_ppm: 5000.0, ..config };
-    assert!(refused(fast).to_string().contains("`max_symbol_rate_offset_ppm` is 5000: give a number from 0 to 1000"));
+    assert!(refused(fast).to_string().contains("`max_symbol_rate_offset_ppm` is 5000: give a number from 0 to 100"));
     assert!(refused(ReceiverConfig { timing_bandwidth: 0.0, ..config }).to_string().contains("`timing_bandwidth`"));
 }

@@ -56,6 +56,8 @@ pub(crate) struct Plan {
     pub(crate) max_offset: f64,
     /// Fastest change of it, cycles a strobe in a strobe.
     pub(crate) max_rate: f64,
+    /// Most that the symbol clock's period is off by, as a share of it.
+    pub(crate) max_drift: f64,
     /// Half the signal's bandwidth, cycles a strobe.
     pub(crate) half_band: f64,
     /// Steps of the timing search in a strobe (residual carrier).
@@ -84,6 +86,8 @@ pub(crate) struct Found {
     pub(crate) phase: f64,
     /// How the offset grows, cycles a sample in a sample.
     pub(crate) rate: f64,
+    /// The symbol clock's period is longer by this share.
+    pub(crate) drift: f64,
     /// Energy of a strobe over N0, if it was estimated.
     pub(crate) energy: Option<f64>,
 }
@@ -118,8 +122,8 @@ impl Acquisition {
         let (most, all) = match plan.trace {
             Trace::Square => (1024, 4096),
             // GMSK's lines are strong whatever its bandwidth, those of OQPSK faint where the roll-off is small.
-            Trace::StaggeredSquare if matches!(plan.pulse, Pulse::Table { .. }) => (4096, 8192),
-            Trace::StaggeredSquare => (4096, 16384),
+            Trace::StaggeredSquare if matches!(plan.pulse, Pulse::Table { .. }) => (2048, 8192),
+            Trace::StaggeredSquare => (2048, 16384),
             Trace::Power(4) => (2048, 8192),
             Trace::Power(_) => (4096, 16384),
             Trace::Carrier => (256, 2048),
@@ -239,14 +243,20 @@ impl Acquisition {
         } else {
             lines.refine(rough, &points, [0, -aside, aside], 1)
         };
-        let turn: Complex<f64> = line
+        let turns: Vec<Complex<f64>> = line
             .values
             .iter()
             .map(|v| if staggered { v[0] * v[1].conj() } else { v[0] * v[2].conj() + v[1] * v[0].conj() })
-            .sum();
-        // Symbols' middles are where the square's envelope is largest.
-        let share = turn.arg() / TAU;
-        let tau = if staggered { share / 2.0 } else { share }.rem_euclid(1.0);
+            .collect();
+        // Symbols' middles are where the square's envelope is largest: twice a period where axes take turns. In BPSK's short window noise moves
+        // them more than a clock that is off.
+        let (tau, slope) = if staggered {
+            let (share, slope) = course(&turns, 2.0 * self.plan.max_drift * self.periods as f64);
+            (share / 2.0, slope / 2.0)
+        } else {
+            course(&turns, 0.0)
+        };
+        let tau = tau.rem_euclid(1.0);
         let doubled = if staggered { line.phase(1) + tau } else { line.phase(0) };
         let per_sample = 1.0 / (self.points as f64 * self.pitch);
         let offset = line.at_begin() * per_sample / 2.0;
@@ -256,7 +266,14 @@ impl Acquisition {
         let instant = begin + tau * period;
         Some((
             line.start,
-            Found { offset, instant, phase: doubled / 2.0 + offset * (instant - begin), rate, energy: None },
+            Found {
+                offset,
+                instant,
+                phase: doubled / 2.0 + offset * (instant - begin),
+                rate,
+                drift: slope / self.periods as f64,
+                energy: None,
+            },
         ))
     }
 
@@ -303,12 +320,17 @@ impl Acquisition {
         // Timing: the envelope of the matched filter has a line at the symbol rate.
         let sps = self.plan.sps;
         let count = self.periods * self.segments;
-        let mut line = Complex::new(0.0f64, 0.0);
-        for quarter in (0..4).map(|q| f64::from(q) / 4.0) {
-            let energy = self.energy(simd, &turned, self.lead + quarter * sps, count);
-            line += Complex::from_polar(energy, -TAU * quarter);
-        }
-        let tau = (-line.arg() / TAU).rem_euclid(1.0);
+        let turns: Vec<Complex<f64>> = (0..self.segments)
+            .map(|segment| {
+                let begin = self.lead + (segment * self.periods) as f64 * sps;
+                let quarters = (0..4).map(|q| f64::from(q) / 4.0);
+                let energy = |quarter| self.energy(simd, &turned, begin + quarter * sps, self.periods);
+                quarters.map(|q| Complex::from_polar(energy(q), TAU * q)).sum()
+            })
+            .collect();
+        let (tau, slope) = course(&turns, self.plan.max_drift * self.periods as f64);
+        let (tau, drift) = (tau.rem_euclid(1.0), slope / self.periods as f64);
+        let place = |symbol: usize| self.lead + (symbol as f64 * (1.0 + drift) + tau) * sps;
         // The M-th power, its amplitude tamed so that noise does not grow with it.
         let points = self.points;
         let mut strobes: Vec<Complex<f32>> = vec![Complex::new(0.0, 0.0); points * self.segments];
@@ -316,8 +338,7 @@ impl Acquisition {
         for (k, segment) in strobes.chunks_exact_mut(points).enumerate() {
             // Zeros fill a segment up, so that its lines are looked at closer.
             for (i, s) in segment.iter_mut().take(self.periods).enumerate() {
-                let at = self.lead + ((k * self.periods + i) as f64 + tau) * sps;
-                let [re, im] = self.matched.at(simd, &turned, at);
+                let [re, im] = self.matched.at(simd, &turned, place(k * self.periods + i));
                 let y = Complex::new(re, im) * scale;
                 heard.push(y);
                 let size = y.norm_sqr();
@@ -339,12 +360,12 @@ impl Acquisition {
         let energy = m2m4(&heard[start * self.periods..]).map(|e| e.clamp(0.5, 1e4));
         let turns = found.phase(0);
         let fine = found.at_begin() / points as f64 / f64::from(m) / sps;
-        let instant = self.lead + ((start * self.periods) as f64 + tau) * sps;
+        let instant = place(start * self.periods);
         // QPSK's symbols lie at 45°, whose fourth power is -1.
         let angle = if m == 4 { turns - 0.5 } else { turns };
         let rate = found.rate / points as f64 / f64::from(m) / sps / (self.dwell * sps);
         let phase = angle / f64::from(m) + coarse * instant;
-        Some((start, Found { offset: coarse + fine, instant, phase, rate, energy }))
+        Some((start, Found { offset: coarse + fine, instant, phase, rate, drift, energy }))
     }
 
     /// Of the matched filter at `count` strobes, the first at `instant`.
@@ -374,20 +395,36 @@ impl Acquisition {
         let turned = turn_back(window, per_sample(line.at_middle()));
         let sps = self.plan.sps;
         let steps = self.plan.timing_steps;
-        let count = self.periods * (self.segments - line.start);
-        let energy: Vec<f64> = (0..steps)
-            .map(|step| self.energy(simd, &turned, begin + step as f64 / steps as f64 * sps, count.saturating_sub(1)))
+        // Each segment's energy at each timing, and then along timings that drift over the segments by whole steps in all.
+        let segments = self.segments - line.start;
+        let energies: Vec<Vec<f64>> = (0..segments)
+            .map(|k| {
+                let begin = begin + (k * self.periods) as f64 * sps;
+                let at = |step: usize| begin + step as f64 / steps as f64 * sps;
+                (0..steps).map(|step| self.energy(simd, &turned, at(step), self.periods)).collect()
+            })
             .collect();
-        let top = (0..steps).max_by(|a, b| energy[*a].total_cmp(&energy[*b]))?;
-        let (left, right) = (energy[(top + steps - 1) % steps], energy[(top + 1) % steps]);
-        let bend = left - 2.0 * energy[top] + right;
+        let along = |top: usize, drift: i64| -> f64 {
+            let place = |k: usize| top as i64 + (drift as f64 * (k as f64 + 0.5) / segments as f64).round() as i64;
+            energies.iter().enumerate().map(|(k, e)| e[place(k).rem_euclid(steps as i64) as usize]).sum()
+        };
+        let most = (self.plan.max_drift * (segments * self.periods * steps) as f64) as i64;
+        let (top, drift) = (-most..=most)
+            .flat_map(|drift| (0..steps).map(move |top| (top, drift)))
+            .max_by(|a, b| along(a.0, a.1).total_cmp(&along(b.0, b.1)))?;
+        let (left, right) = (along((top + steps - 1) % steps, drift), along((top + 1) % steps, drift));
+        let bend = left - 2.0 * along(top, drift) + right;
         let between = if bend < 0.0 { 0.5 * (left - right) / bend } else { 0.0 };
         let tau = (top as f64 + between.clamp(-0.5, 0.5)) / steps as f64;
+        let drift = drift as f64 / (segments * self.periods * steps) as f64;
         let at_begin = line.phase(0);
         let offset = per_sample(line.at_begin());
         let instant = begin + tau.rem_euclid(1.0) * sps;
         let rate = per_sample(line.rate) / (self.dwell * sps);
-        Some((line.start, Found { offset, instant, phase: at_begin + offset * (instant - begin), rate, energy: None }))
+        Some((
+            line.start,
+            Found { offset, instant, phase: at_begin + offset * (instant - begin), rate, drift, energy: None },
+        ))
     }
 }
 
@@ -405,4 +442,19 @@ fn turn_back(samples: &[f32], offset: f64) -> Vec<f32> {
         phasor *= step;
     }
     out
+}
+
+/// A timing that may drift, of phasors that stand for one segment each and whose phase is the timing in the segment's middle: where it is at the first
+/// one's beginning and what it moves by in a segment, up to `most`, in turns.
+fn course(turns: &[Complex<f64>], most: f64) -> (f64, f64) {
+    let straight = |slope: f64| -> Complex<f64> {
+        turns.iter().enumerate().map(|(k, t)| t * Complex::from_polar(1.0, -TAU * slope * k as f64)).sum()
+    };
+    let step = 1.0 / (16.0 * turns.len() as f64);
+    let steps = (most / step) as i32;
+    let slope = (-steps..=steps)
+        .map(|i| f64::from(i) * step)
+        .max_by(|a, b| straight(*a).norm_sqr().total_cmp(&straight(*b).norm_sqr()))
+        .unwrap_or(0.0);
+    (straight(slope).arg() / TAU - slope / 2.0, slope)
 }

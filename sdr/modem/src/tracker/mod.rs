@@ -102,7 +102,7 @@ impl Tracker {
             mixer: vec![Complex::new(1.0, 0.0); BLOCK],
             retune: None,
             instant: found.instant,
-            drift: 0.0,
+            drift: found.drift,
             odd: false,
             before: [0.0; 3],
             carrier: Carrier {
