@@ -282,7 +282,8 @@ impl DirectionEntry {
         if self.range_rate_for.is_some() && self.range_rate_km_s.is_none() {
             return Err("for how long the range changes is told, and not at which rate: give the range rate".to_owned());
         }
-        if let Some(km_s) = self.range_rate_km_s.filter(|km_s| !(km_s.abs() < SPEED_OF_LIGHT_KM_S)) {
+        let slower_than_light = |km_s: &f64| km_s.abs() < SPEED_OF_LIGHT_KM_S;
+        if let Some(km_s) = self.range_rate_km_s.filter(|km_s| !slower_than_light(km_s)) {
             return Err(format!(
                 "a range rate of {km_s} km/s, and nothing is faster than light: give less than {SPEED_OF_LIGHT_KM_S}"
             ));
