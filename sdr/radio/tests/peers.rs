@@ -23,8 +23,8 @@ const SYMBOL_RATE_HZ: f64 = 100e3;
 const SAMPLES_PER_SYMBOL: f64 = 5.0;
 /// Loops of gr-satellites' demodulator, narrow enough for the noise here: bandwidths in Hz at one symbol a second, and our roll-off.
 const DEMODULATOR: &str = "--rrc_alpha 0.5 --fll_bw 0.001 --costas_bw 0.005 --clk_bw 0.01";
-/// Frames at the beginning that a demodulator may lose while it finds the carrier and the symbol clock.
-const LEAD_IN: usize = 3;
+/// Frames at the beginning that gr-satellites' demodulator may lose while its loops find the carrier and the symbol clock.
+const LEAD_IN: usize = 2;
 
 fn waveform(coding: Coding) -> Waveform {
     let mut waveform = Waveform::new(coding, SYMBOL_RATE_HZ);
@@ -82,10 +82,10 @@ fn deframed(waveform: &Waveform, octets: &[u8]) -> Vec<Vec<u8>> {
     frames
 }
 
-/// That all came, in order and as they were, but perhaps for some at the beginning and the one at the end.
-fn assert_arrived(what: &str, sent: &[Vec<u8>], received: &[Vec<u8>]) {
+/// That all came, in order and as they were, but perhaps for so many at the beginning and the one at the end.
+fn assert_arrived(what: &str, sent: &[Vec<u8>], received: &[Vec<u8>], lead_in: usize) {
     let first = sent.iter().position(|frame| Some(frame) == received.first()).unwrap_or(sent.len());
-    assert!(first <= LEAD_IN, "{what}: {} frames, the first is number {first}", received.len());
+    assert!(first <= lead_in, "{what}: {} frames, the first is number {first}", received.len());
     let came = received.len();
     assert!(came >= sent.len() - 1 - first, "{what}: {came} frames after the first {first} of {}", sent.len());
     assert!(received.iter().eq(sent[first..].iter().take(came)), "{what}: other frames than were sent");
@@ -109,7 +109,7 @@ fn ours_to_theirs(coding: Coding, eb_n0_db: f64) {
     let samples_per_symbol = SAMPLES_PER_SYMBOL.to_string();
     job.options.extend([("samples-per-symbol", samples_per_symbol), ("demodulator", DEMODULATOR.into())]);
     let frames = deframed(&waveform, &run(job));
-    assert_arrived(&format!("{coding:?} at {eb_n0_db} dB"), &sent, &frames);
+    assert_arrived(&format!("{coding:?} at {eb_n0_db} dB"), &sent, &frames, LEAD_IN);
 }
 
 #[test]
@@ -161,9 +161,7 @@ fn gr_satellites_decodes_our_symbols() {
     for ((waveform, sent, soft, wrong), octets) in cases.into_iter().zip(run_all(&jobs)) {
         let received = deframed(&waveform, &octets);
         let what = format!("{:?} with {wrong} of {} symbols wrong", waveform.coding, soft.len());
-        // A demodulator has nothing to find here.
-        assert_eq!(received.first(), sent.first(), "{what}");
-        assert_arrived(&what, &sent, &received);
+        assert_arrived(&what, &sent, &received, 0);
     }
 }
 
@@ -206,10 +204,9 @@ fn theirs_to_ours(coding: Coding, eb_n0_db: f64) {
     receiver.process(&samples);
     receiver.finish();
     let frames: Vec<_> = std::iter::from_fn(|| receiver.poll()).collect();
-    let found: Vec<_> = frames.iter().map(|frame| (frame.accepted(), frame.octets == sent[0])).collect();
-    println!("{coding:?}: {:?} {found:?}", receiver.status());
+    println!("{coding:?}: {:?}", receiver.status());
     let received: Vec<_> = frames.into_iter().filter(|frame| frame.accepted()).map(|frame| frame.octets).collect();
-    assert_arrived(&format!("{coding:?} at {eb_n0_db} dB"), &sent, &received);
+    assert_arrived(&format!("{coding:?} at {eb_n0_db} dB"), &sent, &received, 0);
 }
 
 #[test]
