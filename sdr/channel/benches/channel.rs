@@ -1,11 +1,10 @@
 //! How many samples a second go through the channel, on one core.
 //!
 //! `cargo bench -p farlink-iq-channel --bench channel`. Goals: noise alone 150 Msample/s; noise, Doppler and fractional delay together 60
-//! Msample/s, and five times GNU Radio's `channel_model`, which is measured beside them where `python3` has `gnuradio`.
+//! Msample/s. The bench `beside_gnuradio` has GNU Radio's `channel_model` beside them.
 #![allow(missing_docs)]
 
 use std::hint::black_box;
-use std::process::Command;
 
 use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main, measurement::WallTime};
 use farlink_iq_channel::Instructions;
@@ -16,24 +15,6 @@ use farlink_iq_channel::noise::Noise;
 use num_complex::Complex32;
 
 const BLOCK: usize = 8192;
-
-/// Noise, a frequency offset of a hundredth of the rate, and its resampler at a ratio of 1.00001.
-const GNU_RADIO: &str = "
-import time
-from gnuradio import gr, blocks, channels
-class Top(gr.top_block):
-    def __init__(self, count):
-        super().__init__()
-        source = blocks.null_source(gr.sizeof_gr_complex)
-        head = blocks.head(gr.sizeof_gr_complex, count)
-        model = channels.channel_model(0.1, 0.01, 1.00001, [1.0], 1, False)
-        self.connect(source, head, model, blocks.null_sink(gr.sizeof_gr_complex))
-count = 50_000_000
-top = Top(count)
-begin = time.monotonic()
-top.run()
-print('%.1f' % (count / (time.monotonic() - begin) / 1e6))
-";
 
 fn low_orbit() -> DelayConfig {
     let law = DelayLaw::Polynomial { coefficients: vec![0.004, -2.3e-5, 1e-10], duration_s: 100.0 };
@@ -73,16 +54,5 @@ fn channel(c: &mut Criterion) {
     group.finish();
 }
 
-fn gnu_radio(_: &mut Criterion) {
-    match Command::new("python3").args(["-c", "import gnuradio"]).output() {
-        Ok(found) if found.status.success() => {}
-        _ => return println!("GNU Radio: not measured, python3 has no gnuradio (apt-get install gnuradio)"),
-    }
-    let out = Command::new("python3").args(["-c", GNU_RADIO]).output().expect("python3");
-    let (told, failed) = (String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
-    assert!(out.status.success(), "GNU Radio failed: {failed}");
-    println!("GNU Radio's channel_model: {} Msample/s", told.trim());
-}
-
-criterion_group!(benches, channel, gnu_radio);
+criterion_group!(benches, channel);
 criterion_main!(benches);
