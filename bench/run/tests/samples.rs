@@ -77,6 +77,8 @@ fn samples_agree_with_the_model_of_the_same_scenario() {
         ("modulation: bpsk, frame: 256 B", "convolutional", 3.5),
         ("modulation: bpsk", "reed-solomon", 5.8),
         ("modulation: oqpsk, frame: 256 B", "uncoded", 9.4),
+        ("modulation: qpsk", "ldpc-1024", 1.4),
+        ("modulation: bpsk", "ldpc-4096", 0.9),
     ];
     for (waveform, code, db) in cases {
         let by = |through: &str, db: f64| {
