@@ -43,7 +43,7 @@ impl Radio for Blocks {
         self.contents.push((frame, content.clone()));
     }
 
-    fn receive(&mut self, frame: u64) -> Option<Bytes> {
+    fn receive(&mut self, _: Option<Interval>, frame: u64) -> Option<Bytes> {
         self.asked.lock().unwrap().push(frame);
         let content = self.contents.iter().find(|(told, _)| *told == frame).expect("it was told").1.clone();
         let mut content = content.to_vec();
@@ -162,6 +162,17 @@ fn a_contact_that_is_forced_closed_takes_what_is_being_sent_and_not_what_has_lef
     let arrivals: Vec<_> = std::iter::from_fn(|| channel.take_due(ms(99_000))).map(|a| (a.frame, a.lost)).collect();
     assert_eq!(arrivals, [(0, None)]);
     assert_eq!(channel.in_flight(), Tally::default());
+}
+
+#[test]
+fn errors_by_hand_strike_what_leaves_after_them_alone() {
+    let mut channel = channel(Blocks::default(), Damaged::Drop);
+    offer(&mut channel, ms(0), 90);
+    // It has left at 100 ms, and is known at 2 s.
+    channel.control(ms(500), &Control::Ber { ber: 0.5 }, |_| ()).unwrap();
+    offer(&mut channel, ms(600), 90);
+    let lost: Vec<_> = std::iter::from_fn(|| channel.take_due(ms(9000))).map(|a| (a.frame, a.lost)).collect();
+    assert_eq!(lost, [(0, None), (1, Some(LossCause::BitErrors))]);
 }
 
 #[test]

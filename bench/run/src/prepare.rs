@@ -279,6 +279,9 @@ pub(crate) fn channel(
     })
 }
 
+/// The header of the packet that a frame becomes before it goes through samples; frames of less than 254 bytes have one half as long.
+const PACKET_HEADER_BITS: u64 = 32;
+
 fn node(
     scenario: &Scenario,
     index: usize,
@@ -303,10 +306,14 @@ fn node(
             incoming: ChannelId(incoming as u16),
             transmit: there.schedule(end),
             receive: back.schedule(end),
-            overhead_bits: link.frame_overhead.bytes() * 8,
+            overhead_bits: link.frame_overhead.bytes() * 8 + there.radio.as_ref().map_or(0, |_| PACKET_HEADER_BITS),
             ltp: PeerConfig {
                 segment_size: usize::try_from(link.ltp.segment_size.bytes()).unwrap_or(usize::MAX),
-                response_margin: link.ltp.response_margin,
+                // What is sent and what answers wait for their decoders.
+                response_margin: [there, back]
+                    .iter()
+                    .filter_map(|channel| channel.radio.as_ref())
+                    .fold(link.ltp.response_margin, |margin, radio| margin + radio.decides_in()),
                 retransmission_limit: link.ltp.retransmission_limit,
                 ..PeerConfig::default()
             },

@@ -15,12 +15,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use farlink_channel_models::errors::{Airtime, Code, ErrorModel, Passage};
-use farlink_channel_models::{Errors, Interval, LightTime, Series};
+use farlink_channel_models::{Errors, Interval, LightTime, SPEED_OF_LIGHT_KM_S, Series, Visibility};
 use farlink_iq_channel::delay::DelayConfig;
 use farlink_iq_channel::law::{DelayKnot, DelayLaw};
 use farlink_iq_channel::oscillator::OscillatorConfig;
 use farlink_iq_channel::ring::RingConfig;
 use farlink_link::{MAX_FRAME_BYTES, Radio};
+use farlink_modem::ReceiverConfig;
 use farlink_radio::chain::{Chain, ChainConfig, ChainError, Outcome};
 use farlink_scenario::Waveform;
 use farlink_units::{Duration, Instant};
@@ -33,10 +34,14 @@ const MOST_KNOTS: i64 = 100_000;
 const BETWEEN_KNOTS_S: f64 = 1e-5;
 /// What arrives is made of samples before and after it.
 const AROUND_SAMPLES: f64 = 32.0;
+/// How far Eb/N0 moves in a contact, in dB; a chain does not take more than 100.
+const BEYOND_DB: f64 = 99.0;
+/// The receiver's symbol clock follows so much.
+const FASTEST: f64 = 1e-4;
+/// Memory of what is under way: from this on as much as there is, up to that.
+const MEMORY_BYTES: [u64; 2] = [64 << 20, 1 << 30];
 /// A receiver looks this much further than the offset that there will be.
 const SEARCHES_BEYOND: f64 = 1.1;
-/// And this far in any case, as far as it fits in the sample rate, Hz.
-const SEARCHES_TO_HZ: f64 = 20e3;
 /// Counters of AOS frames have 24 bits.
 const COUNTER: u32 = 1 << 24;
 const VIRTUAL_CHANNEL: u8 = 1;
@@ -51,6 +56,29 @@ pub(crate) enum PlanError {
     /// What is known of the code.
     #[error("{0}")]
     Model(String),
+    /// An end has no position in a contact.
+    #[error(transparent)]
+    NoPosition(farlink_channel_models::NoPosition),
+    /// The symbol clock cannot follow.
+    #[error(
+        "the ends of a contact move at {km_s:.1} km/s against each other, and the receiver's symbol clock follows 30 km/s (100 ppm): \
+         write `through: model`"
+    )]
+    TooFast {
+        /// How fast.
+        km_s: f64,
+    },
+    /// More is under way than memory holds.
+    #[error(
+        "the way changes by {by_s:.3} s of light in one contact, which is {mebibytes} MiB of samples, where 1024 are the most: shorten the \
+         contact, lower the rate, or write `through: model`"
+    )]
+    TooLong {
+        /// By how much.
+        by_s: f64,
+        /// What that comes to.
+        mebibytes: u64,
+    },
 }
 
 /// What a channel's radio is made of.
@@ -81,32 +109,55 @@ pub(crate) struct Pass {
 }
 
 impl Pass {
-    /// What light time and carrier make of a contact, which ends with the run.
-    pub(crate) fn new(
+    /// A contact in which nothing moves.
+    fn still(contact: Interval) -> Self {
+        Pass { contact, doppler: None }
+    }
+
+    /// What light time and carrier make of a contact, which ends with the run; `margin` holds for as long before and after it, and for as many
+    /// samples around what arrives.
+    fn new(
         contact: Interval,
         light_time: &LightTime,
         carrier_hz: f64,
-        sample_rate_hz: f64,
+        margin: Margin,
         end: Instant,
-    ) -> Result<Self, farlink_channel_models::NoPosition> {
+    ) -> Result<Self, PlanError> {
         let begins = begins(contact);
         let ends = contact.end.min(end);
         if matches!(light_time, LightTime::Constant(_)) || ends <= begins {
-            return Ok(Pass { contact, doppler: None });
+            return Ok(Pass::still(contact));
         }
         let step = STEP.max(Duration::from_nanos((ends - begins).as_nanos() / MOST_KNOTS));
-        // Arrivals are counted from when the first sample arrives.
-        let first = begins + light_time.at(begins);
-        let last = ends + light_time.at(ends);
-        let DelayLaw::Knots(mut knots) = DelayLaw::of_light_time(light_time, first, last, step)? else {
-            return Ok(Pass { contact, doppler: None });
+        let mut knots = Vec::new();
+        let mut emitted = begins;
+        loop {
+            let (delay_s, rate) = delay_and_rate(light_time, emitted, begins, ends, step)?;
+            if rate.abs() > FASTEST {
+                return Err(PlanError::TooFast { km_s: rate.abs() * SPEED_OF_LIGHT_KM_S });
+            }
+            // Against the time of emission, and then against that of arrival.
+            let rate = rate / (1.0 + rate);
+            knots.push(DelayKnot { at_s: (emitted - begins).as_secs_f64() + delay_s, delay_s, rate });
+            if emitted >= ends {
+                break;
+            }
+            emitted = (emitted + step).min(ends);
+        }
+        // The receiver acquires before the contact, and is done after it: there it moves on as at the edge.
+        let on = |knot: &DelayKnot, by_s: f64| DelayKnot {
+            at_s: knot.at_s + by_s,
+            delay_s: knot.delay_s + knot.rate * by_s,
+            rate: knot.rate,
         };
-        let start_s = light_time.at(begins).as_secs_f64();
+        let (first, last) = (on(&knots[0], -margin.around_s), on(&knots[knots.len() - 1], margin.around_s));
+        knots.insert(0, first);
+        knots.push(last);
         let least_s = knots.iter().map(|knot| knot.delay_s).fold(f64::INFINITY, f64::min);
-        let least_s = least_s - BETWEEN_KNOTS_S - AROUND_SAMPLES / sample_rate_hz;
+        let least_s = least_s - BETWEEN_KNOTS_S - AROUND_SAMPLES / margin.sample_rate_hz;
         for knot in &mut knots {
             // Sent u after the first sample, it arrives u + delay - least after a time that no delay precedes.
-            knot.at_s += start_s - least_s;
+            knot.at_s -= least_s;
             knot.delay_s -= least_s;
         }
         let offset_hz = knots.iter().map(|knot| (knot.rate * carrier_hz).abs()).fold(0.0, f64::max);
@@ -114,6 +165,48 @@ impl Pass {
         let rate_hz_s = knots.windows(2).map(|pair| change(pair) * carrier_hz).fold(0.0, f64::max);
         Ok(Pass { contact, doppler: Some((DelayLaw::Knots(knots), offset_hz, rate_hz_s)) })
     }
+
+    /// The longest delay over the least of the contact, in seconds.
+    fn longest_s(&self) -> f64 {
+        match &self.doppler {
+            Some((DelayLaw::Knots(knots), ..)) => knots.iter().map(|knot| knot.delay_s).fold(0.0, f64::max),
+            _ => 0.0,
+        }
+    }
+
+    /// The same pass for a contact that begins within it.
+    fn from(&self, contact: Interval) -> Self {
+        let later_s = (begins(contact) - begins(self.contact)).as_secs_f64();
+        let mut pass = Pass { contact, ..self.clone() };
+        if let Some((DelayLaw::Knots(knots), ..)) = &mut pass.doppler {
+            knots.iter_mut().for_each(|knot| knot.at_s -= later_s);
+        }
+        pass
+    }
+}
+
+/// How far beyond a contact a pass is known.
+#[derive(Clone, Copy, Debug)]
+struct Margin {
+    around_s: f64,
+    sample_rate_hz: f64,
+}
+
+/// The delay of what is sent at an instant, in seconds, and by how many seconds a second it grows; nothing is asked beyond the contact.
+fn delay_and_rate(
+    light_time: &LightTime,
+    at: Instant,
+    begins: Instant,
+    ends: Instant,
+    step: Duration,
+) -> Result<(f64, f64), PlanError> {
+    if let LightTime::Geometric { geometry, from, to } = light_time {
+        let sight = geometry.sight(from, to, &Visibility::default(), at).map_err(PlanError::NoPosition)?;
+        return Ok((sight.range_km / SPEED_OF_LIGHT_KM_S, sight.range_rate_km_s / SPEED_OF_LIGHT_KM_S));
+    }
+    let (before, after) = ((at - step).max(begins), (at + step).min(ends));
+    let grows = (light_time.at(after) - light_time.at(before)).as_secs_f64() / (after - before).as_secs_f64();
+    Ok((light_time.at(at).as_secs_f64(), grows))
 }
 
 /// When the first symbol of a contact leaves: a channel that has always been open begins at the epoch.
@@ -126,26 +219,49 @@ impl RadioPlan {
     ///
     /// # Errors
     /// What of it cannot be.
+    #[expect(clippy::too_many_arguments, reason = "each is a part of the channel that stands elsewhere in the plan")]
     pub(crate) fn new(
         waveform: Waveform,
         rate_bps: u64,
         eb_n0_db: Series,
         code: Code,
-        passes: Vec<Pass>,
+        contacts: &[Interval],
+        light_time: &LightTime,
         carrier_hz: f64,
+        end: Instant,
     ) -> Result<Self, PlanError> {
         let mut plan =
-            RadioPlan { waveform, carrier_hz, rate_bps, eb_n0_db, code, passes: passes.into(), latency: 0, lead_in: 0 };
+            RadioPlan { waveform, carrier_hz, rate_bps, eb_n0_db, code, passes: Arc::new([]), latency: 0, lead_in: 0 };
         let model = Errors::new(&[plan.model()], 0).map_err(|error| PlanError::Model(error.to_string()));
         if !waveform.through_samples {
             model?;
         }
-        for pass in plan.passes.clone().iter() {
-            let (chain, lead_in) = plan.chain(pass, 0, 0)?;
-            plan.latency = plan.latency.max(chain.latency_frames());
-            plan.lead_in = lead_in;
+        // A contact that is forced open may have nothing planned.
+        let (still, lead_in) = plan.chain(&Pass::still(Interval { start: Instant::ZERO, end }), 0, 0)?;
+        (plan.latency, plan.lead_in) = (still.latency_frames(), lead_in);
+        let signal = waveform.signal;
+        let around_s = (plan.lead_in + plan.latency + 2) as f64 * signal.frame_duration_s() + 1.0;
+        let margin = Margin { around_s, sample_rate_hz: signal.sample_rate_hz() };
+        let passes: Result<Vec<Pass>, PlanError> =
+            contacts.iter().map(|contact| Pass::new(*contact, light_time, carrier_hz, margin, end)).collect();
+        plan.passes = passes?.into();
+        let longest_s = plan.passes.iter().map(Pass::longest_s).fold(0.0, f64::max);
+        if memory_bytes(longest_s, signal.sample_rate_hz()) > MEMORY_BYTES[1] {
+            let mebibytes = memory_bytes(longest_s, signal.sample_rate_hz()) >> 20;
+            return Err(PlanError::TooLong { by_s: longest_s, mebibytes });
         }
+        for pass in plan.passes.iter() {
+            plan.chain(pass, 0, 0)?;
+        }
+        // What is sent when the way is longest is decided that much later.
+        plan.latency += (longest_s / signal.frame_duration_s()).ceil() as u64 + 1;
         Ok(plan)
+    }
+
+    /// How long after a bit has left what it was in is decided, at the latest.
+    pub(crate) fn decides_in(&self) -> Duration {
+        let seconds = (self.latency + 2) as f64 * self.waveform.signal.frame_duration_s();
+        Duration::from_nanos((seconds * 1e9).min(i64::MAX as f64) as i64)
     }
 
     fn model(&self) -> ErrorModel {
@@ -155,7 +271,8 @@ impl RadioPlan {
     /// The chain of a contact from a transfer frame on, and how many idle ones come before that for its receiver to acquire.
     fn chain(&self, pass: &Pass, first: u64, seed: u64) -> Result<(Chain, u64), ChainError> {
         let signal = self.waveform.signal;
-        let mut config = ChainConfig::new(signal, self.eb_n0_db.at(begins(pass.contact)), seed);
+        let eb_n0_db = self.eb_n0_db.at(begins(pass.contact));
+        let mut config = ChainConfig::new(signal, eb_n0_db.clamp(-BEYOND_DB, BEYOND_DB), seed);
         let still = Chain::new(&config)?;
         // The loops settle in as long again as it takes to find the signal.
         let lead_in = 2 * still.latency_frames();
@@ -167,7 +284,8 @@ impl RadioPlan {
                 let before_s = (lead_in as f64 - first as f64) * signal.frame_duration_s();
                 knots.iter_mut().for_each(|knot| knot.at_s += before_s);
             }
-            let ring = RingConfig::default();
+            let memory_bytes = memory_bytes(pass.longest_s(), signal.sample_rate_hz()).max(MEMORY_BYTES[0]);
+            let ring = RingConfig { memory_bytes, spill: None };
             config.channel.delay = Some(DelayConfig { law, carrier_hz: self.carrier_hz, clock_ppm: 0.0, ring });
             config.receiver.max_rate_hz_s = config.receiver.max_rate_hz_s.min(10.0 + 2.0 * rate_hz_s);
             offset_hz += doppler_hz;
@@ -177,7 +295,7 @@ impl RadioPlan {
             config.channel.oscillator =
                 Some(OscillatorConfig { offset_hz, drift_hz_per_s: 0.0, linewidth_hz: 0.0, mask: None });
         }
-        if offset_hz * SEARCHES_BEYOND > SEARCHES_TO_HZ {
+        if offset_hz * SEARCHES_BEYOND > ReceiverConfig::new(signal.signal()).max_offset_hz {
             config.receiver.max_offset_hz = Some(offset_hz * SEARCHES_BEYOND);
         }
         Ok((Chain::new(&config)?, lead_in))
@@ -220,11 +338,8 @@ impl SampledRadio {
             .passes
             .iter()
             .find(|pass| pass.contact.start <= contact.start && contact.start < pass.contact.end);
-        // A contact that was forced open moves as one that was planned, if it begins with it, and else not at all.
-        let pass = match planned {
-            Some(pass) if begins(pass.contact) == begins(contact) => pass.clone(),
-            _ => Pass { contact, doppler: None },
-        };
+        // A contact that begins within one that was planned, since somebody has closed and opened it, moves as that.
+        let pass = planned.map_or_else(|| Pass::still(contact), |pass| pass.from(contact));
         let seed = self.seed.wrapping_add(self.begun.wrapping_mul(0x9e37_79b9_7f4a_7c15));
         self.begun += 1;
         // Both were tried when they were planned, and nothing in them depends on the system.
@@ -254,6 +369,12 @@ impl SampledRadio {
     }
 }
 
+/// Memory for samples that are under way for so long.
+fn memory_bytes(delay_s: f64, sample_rate_hz: f64) -> u64 {
+    // Of eight octets each, and some more that arrive late.
+    (1.25 * delay_s * sample_rate_hz * 8.0) as u64 + (8 << 20)
+}
+
 /// Octets of packets in a transfer frame.
 pub(crate) fn zone_octets(signal: &farlink_radio::waveform::Waveform) -> usize {
     signal.frame_octets() - AosFrame::default().overhead(signal.frame_error_control)
@@ -281,7 +402,9 @@ impl Line {
     fn send(&mut self, airtime: Airtime, eb_n0_db: f64, frame: Option<Vec<u8>>) -> Result<(), ChainError> {
         match self {
             Line::Samples(chain) => {
-                chain.set_eb_n0_db(eb_n0_db)?;
+                // From nothing to more than any receiver could tell: what lies beyond makes no difference.
+                let base = chain.base_eb_n0_db().unwrap_or(eb_n0_db);
+                chain.set_eb_n0_db(eb_n0_db.clamp(base - BEYOND_DB, base + BEYOND_DB))?;
                 match frame {
                     Some(frame) => chain.push(&frame).map(drop),
                     None => chain.idle(),
@@ -482,7 +605,7 @@ impl Radio for SampledRadio {
         }
     }
 
-    fn receive(&mut self, frame: u64) -> Option<Bytes> {
+    fn receive(&mut self, contact: Option<Interval>, frame: u64) -> Option<Bytes> {
         // Nobody asks for what left before.
         while self.sessions.len() > 1 && self.sessions[0].told.back().is_none_or(|last| last.frame < frame) {
             self.sessions.pop_front();
@@ -491,6 +614,10 @@ impl Radio for SampledRadio {
         let first = self.sessions.front_mut()?;
         while first.told.front().is_some_and(|told| told.frame < frame) {
             first.told.pop_front();
+        }
+        // Somebody may have closed or opened it since.
+        if let Some(contact) = contact.filter(|contact| begins(*contact) == first.begins) {
+            first.contact = contact;
         }
         let last = first.told.front().filter(|told| told.frame == frame)?.last;
         loop {

@@ -10,7 +10,7 @@ use farlink_units::{Duration, Instant, Ratio};
 use thiserror::Error;
 
 use crate::geometry::GeometryError;
-use crate::radio::{Pass, RadioPlan};
+use crate::radio::RadioPlan;
 
 /// A contact is sampled this often at least, so that a short pass is followed as closely as a long one.
 const SAMPLES_OF_A_CONTACT: i64 = 200;
@@ -117,11 +117,9 @@ impl Signal<'_> {
                 budget.eb_n0_db(c_n0, rate)?.map(|db| db + for_overhead)?
             }
         };
-        let samples = waveform.signal.sample_rate_hz();
-        let pass = |contact: &Interval| Pass::new(*contact, self.light_time, budget.frequency_hz, samples, self.end);
-        let passes: Result<Vec<Pass>, _> = self.contacts.iter().map(pass).collect();
-        let passes = passes.map_err(|error| SignalError::Radio(error.to_string()))?;
-        let plan = RadioPlan::new(waveform, rate_bps, eb_n0_db, coding.code, passes, budget.frequency_hz);
+        let (light_time, carrier_hz, end) = (self.light_time, budget.frequency_hz, self.end);
+        let plan =
+            RadioPlan::new(waveform, rate_bps, eb_n0_db, coding.code, self.contacts, light_time, carrier_hz, end);
         Ok(Some(plan.map_err(|error| SignalError::Radio(error.to_string()))?))
     }
 

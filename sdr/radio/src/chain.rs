@@ -229,6 +229,11 @@ impl Chain {
         &self.waveform
     }
 
+    /// The Eb/N0 in dB that the noise was made for; `None` without noise.
+    pub fn base_eb_n0_db(&self) -> Option<f64> {
+        self.eb_n0_db
+    }
+
     /// Lets what is sent from here on arrive at this Eb/N0, in dB: the signal is made stronger or weaker, the noise stays as it is.
     ///
     /// # Errors

@@ -86,16 +86,17 @@ fn samples_that_were_lost_are_annotated_and_make_it_inconclusive() {
     let ended = record.wait();
     assert_eq!(ended.code, Some(1), "{ended:?}");
     assert!(
-        ended.stderr.contains("inconclusive: the device lost samples: 1 overflow of the receiver"),
+        ended.stderr.contains("inconclusive: the device lost samples: ") && ended.stderr.contains("of the receiver"),
         "{}",
         ended.stderr
     );
     let (reader, samples) = bench.recorded("heard");
     assert_eq!(samples.len(), 300_000);
     let labels: Vec<_> = reader.meta().annotations.iter().filter_map(|note| note.label.as_deref()).collect();
-    assert_eq!(labels, ["overflow"]);
+    // A machine that is busy may lose more than it was made to.
+    assert!(!labels.is_empty() && labels.iter().all(|label| *label == "overflow"), "{labels:?}");
     let captures = &reader.meta().captures;
-    assert_eq!(captures.len(), 2);
+    assert_eq!(captures.len(), 1 + labels.len());
     assert!(captures[1].global_index.unwrap() > captures[1].sample_start + 10_000, "{captures:?}");
 }
 

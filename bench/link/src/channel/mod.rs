@@ -493,7 +493,10 @@ impl Channel {
             self.queue_bits -= self.bits(&queued.content);
             if queued.lost.is_none() {
                 match self.on_air {
-                    None => self.arrive(queued, None),
+                    None => {
+                        let struck = self.struck(&queued);
+                        self.arrive(queued, struck, None);
+                    }
                     Some(_) => self.await_radio(queued),
                 }
             }
@@ -503,11 +506,23 @@ impl Channel {
         }
     }
 
-    /// Puts a frame among those under way, with what happens to it on top of what the receiver of a radio made of it.
-    fn arrive(&mut self, queued: Queued, received: Option<Option<Bytes>>) {
-        let Queued { frame, content, offered, start, end, due, mark, .. } = queued;
-        let airtime = Airtime { start, end, bits: self.bits(&content) };
+    /// Lets the errors of the channel strike a frame whose last bit has left. What flips then stands in `flips` until the next.
+    #[inline]
+    fn struck(&mut self, queued: &Queued) -> Struck {
+        let airtime = Airtime { start: queued.start, end: queued.end, bits: self.bits(&queued.content) };
         let erased = self.config.errors.strike(&airtime, &mut self.flips) == Passage::Erased;
+        // Without a radio the frame arrives at once, and nothing is copied.
+        let flips = if self.on_air.is_some() { std::mem::take(&mut self.flips) } else { Vec::new() };
+        Struck { erased, flips }
+    }
+
+    /// Puts a frame among those under way, with what happens to it on top of what the receiver of a radio made of it.
+    fn arrive(&mut self, queued: Queued, struck: Struck, received: Option<Option<Bytes>>) {
+        let Queued { frame, content, offered, start, end, due, mark, .. } = queued;
+        let erased = struck.erased;
+        if received.is_some() {
+            self.flips = struck.flips;
+        }
         let undecoded = received == Some(None);
         if let Some(Some(received)) = &received {
             add_flips(&mut self.flips, &content, received);
@@ -542,6 +557,14 @@ impl Channel {
             self.pass_on(arrival, mark.as_deref());
         }
     }
+}
+
+/// What the errors of a channel do to a frame.
+#[derive(Debug)]
+struct Struck {
+    erased: bool,
+    /// Which bits flip, where the frame does not arrive at once.
+    flips: Vec<u64>,
 }
 
 /// Adds the bits in which two frames of one length differ to those that flip; what flips twice is right again.

@@ -10,7 +10,7 @@ use farlink_record::counters::Tally;
 use farlink_units::Instant;
 
 use super::held::all_of;
-use super::{Channel, Queued};
+use super::{Channel, Queued, Struck};
 
 /// The two radios of a channel and what is between them, for frames that go through samples.
 ///
@@ -29,8 +29,8 @@ pub trait Radio: Debug + Send {
     fn transmit(&mut self, contact: Interval, frame: u64, airtime: Airtime, content: &Bytes);
 
     /// What the receiver made of a frame that was told; `None` if it did not get it. Each frame is asked for at most once; one
-    /// that was told before it and not asked for never will be.
-    fn receive(&mut self, frame: u64) -> Option<Bytes>;
+    /// that was told before it and not asked for never will be. `contact` is the one that it left in as it turned out, if that is known still.
+    fn receive(&mut self, contact: Option<Interval>, frame: u64) -> Option<Bytes>;
 }
 
 /// A radio, and the frames that have left and are not known yet.
@@ -39,7 +39,16 @@ pub(super) struct OnAir {
     radio: Box<dyn Radio>,
     /// Frames with a lower number have been told, or need not be.
     told: u64,
-    undecided: VecDeque<(Instant, Queued)>,
+    undecided: VecDeque<Undecided>,
+}
+
+/// A frame that has left.
+#[derive(Debug)]
+struct Undecided {
+    known: Instant,
+    queued: Queued,
+    /// What else happened to it when it left.
+    struck: Struck,
 }
 
 impl OnAir {
@@ -56,20 +65,21 @@ impl OnAir {
     }
 
     pub(super) fn tally(&self) -> Tally {
-        self.undecided.iter().map(|(_, frame)| all_of(frame.bytes(), frame.copies())).sum()
+        self.undecided.iter().map(|frame| all_of(frame.queued.bytes(), frame.queued.copies())).sum()
     }
 
     pub(super) fn first_due(&self) -> Option<Instant> {
-        self.undecided.front().map(|(_, frame)| frame.due)
+        self.undecided.front().map(|frame| frame.queued.due)
     }
 
     pub(super) fn last_due(&self) -> Option<Instant> {
-        self.undecided.back().map(|(_, frame)| frame.due)
+        self.undecided.back().map(|frame| frame.queued.due)
     }
 
     /// What is on its way, by the bytes that nodes sent.
     pub(super) fn bytes(&self) -> usize {
-        self.undecided.iter().map(|(_, frame)| frame.content.len()).sum()
+        let bytes = |frame: &Undecided| frame.queued.content.len() * (1 + frame.queued.copies() as usize);
+        self.undecided.iter().map(bytes).sum()
     }
 }
 
@@ -101,22 +111,23 @@ impl Channel {
     /// Takes a frame whose last bit has left, until it is known what came of it.
     pub(super) fn await_radio(&mut self, queued: Queued) {
         let contact = self.config.contacts.open_at(queued.start);
+        let struck = self.struck(&queued);
         let Some(on_air) = &mut self.on_air else { return };
         let known = contact.map_or(queued.end, |contact| on_air.known_at(contact, queued.end));
-        on_air.undecided.push_back((known, queued));
+        on_air.undecided.push_back(Undecided { known, queued, struck });
     }
 
     /// Settles what is known by `now` of frames that went through the radio.
     pub(super) fn settle_radio(&mut self, now: Instant) {
         loop {
             let Some(on_air) = &mut self.on_air else { return };
-            let Some((known, _)) = on_air.undecided.front() else { return };
-            if *known > now {
+            if on_air.undecided.front().is_none_or(|frame| frame.known > now) {
                 return;
             }
-            let Some((_, queued)) = on_air.undecided.pop_front() else { return };
-            let received = on_air.radio.receive(queued.frame);
-            self.arrive(queued, Some(received));
+            let Some(Undecided { queued, struck, .. }) = on_air.undecided.pop_front() else { return };
+            let contact = self.config.contacts.open_at(queued.start);
+            let received = on_air.radio.receive(contact, queued.frame);
+            self.arrive(queued, struck, Some(received));
         }
     }
 }

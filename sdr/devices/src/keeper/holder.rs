@@ -138,14 +138,14 @@ fn mind_the_driver(device: &Guarded) -> Result<(), KeeperError> {
 fn keep(mut stream: UnixStream, mut device: Guarded, mut samples: Vec<Complex32>, signalled: &AtomicBool) -> Ending {
     let (name, watch, control) = (device.name(), device.watch(), device.control());
     let has = [Direction::Receive, Direction::Transmit].map(|direction| device.has(direction));
-    let tells_losses = [Direction::Receive, Direction::Transmit].map(|direction| device.tells_losses(direction));
     let mut goes_on = || !signalled.load(Ordering::SeqCst) && watch.state() == State::Guarded;
 
-    let mut answer = Ok(Answer::Held { name: name.clone(), has, tells_losses });
+    let mut answer = Ok(Answer::Held { name: name.clone(), has });
     let mut received = Vec::new();
     let (why, ordered) = loop {
         let runs = [Direction::Receive, Direction::Transmit].map(|direction| device.runs(direction));
-        let reply = Reply { answer, losses: device.losses(), runs };
+        let (losses, tells_losses) = (device.losses(), tells_losses(&device));
+        let reply = Reply { answer, losses, tells_losses, runs };
         let exchanged = send(&mut stream, &reply, &received, &mut goes_on)
             .and_then(|()| take(&mut stream, &mut samples, &mut goes_on));
         received.clear();
@@ -170,10 +170,17 @@ fn keep(mut stream: UnixStream, mut device: Guarded, mut samples: Vec<Complex32>
     };
 
     // First the silence, then the words.
-    let _ = device.silence(&why);
+    let silenced = in_time("it is silenced", SILENCING, || device.silence(&why).map(drop));
     let ending = Ending { why, state: watch.state(), ordered };
-    drop(device);
-    farewell(&mut stream, Ok(Answer::Ended(ending.state.clone())));
+    // What the driver had to report of its last samples came with the end of its stream.
+    let (losses, tells) = (device.losses(), tells_losses(&device));
+    tell_last(&mut stream, Ok(Answer::Ended(ending.state.clone())), losses, tells);
+    let closed = in_time("it is closed", SILENCING, || drop(device));
+    for unminded in [silenced.map(drop), closed] {
+        if let Err(error) = unminded {
+            say(&format!("{name}: {error}"));
+        }
+    }
     match &ending.state {
         State::Silent { .. } if ordered => {}
         State::Silent { silence: Some(silence), .. } => {
@@ -185,6 +192,10 @@ fn keep(mut stream: UnixStream, mut device: Guarded, mut samples: Vec<Complex32>
         _ => say(&format!("{name}: {}", ending.why)),
     }
     ending
+}
+
+fn tells_losses(device: &Guarded) -> [bool; 2] {
+    [Direction::Receive, Direction::Transmit].map(|direction| device.tells_losses(direction))
 }
 
 fn answer_to(
@@ -217,7 +228,12 @@ fn answer_to(
 
 /// Says a last word, to whom may be gone or stopped.
 fn farewell(stream: &mut UnixStream, answer: Result<Answer, DeviceError>) {
-    let reply = Reply { answer, losses: Losses::default(), runs: [false; 2] };
+    tell_last(stream, answer, Losses::default(), [false; 2]);
+}
+
+/// The same, of a device that has lost so much.
+fn tell_last(stream: &mut UnixStream, answer: Result<Answer, DeviceError>, losses: Losses, tells_losses: [bool; 2]) {
+    let reply = Reply { answer, losses, tells_losses, runs: [false; 2] };
     let until = Instant::now() + FAREWELL;
     let _ = send(stream, &reply, &[], &mut || Instant::now() < until);
 }

@@ -32,7 +32,6 @@ pub struct Kept {
     child: Option<Child>,
     name: String,
     has: [bool; 2],
-    tells_losses: [bool; 2],
 }
 
 /// Tells the keeper that control is there.
@@ -48,6 +47,16 @@ impl KeptControl {
     pub fn is_there(&self) -> Result<(), DeviceError> {
         lock(&self.0).ask(&Request::Control, &[], Duration::ZERO).map(drop)
     }
+
+    /// What the device has lost, as the keeper said last: after [`Kept::close`] all of it.
+    pub fn losses(&self) -> Losses {
+        lock(&self.0).losses
+    }
+
+    /// Whether a direction tells of what it loses, as the keeper said last.
+    pub fn tells_losses(&self, direction: Direction) -> bool {
+        lock(&self.0).tells_losses[direction as usize]
+    }
 }
 
 struct Line {
@@ -55,6 +64,7 @@ struct Line {
     name: String,
     samples: Vec<Complex32>,
     losses: Losses,
+    tells_losses: [bool; 2],
     runs: [bool; 2],
     ended: Option<(State, String)>,
 }
@@ -87,8 +97,8 @@ impl Line {
         let asked = send(&mut self.stream, request, samples, &mut goes_on);
         let reply = take::<Reply>(&mut self.stream, &mut self.samples, &mut goes_on);
         let why = match (asked, reply) {
-            (_, Ok(Reply { answer: Ok(Answer::Ended(state)), .. })) => {
-                self.runs = [false; 2];
+            (_, Ok(Reply { answer: Ok(Answer::Ended(state)), losses, tells_losses, .. })) => {
+                (self.losses, self.tells_losses, self.runs) = (losses, tells_losses, [false; 2]);
                 let why = match &state {
                     State::Silent { why, .. } => format!("its keeper has silenced it and ended: {why}"),
                     State::Disobeys { why, what } => {
@@ -104,7 +114,7 @@ impl Line {
                 why
             }
             (Ok(()), Ok(reply)) => {
-                (self.losses, self.runs) = (reply.losses, reply.runs);
+                (self.losses, self.tells_losses, self.runs) = (reply.losses, reply.tells_losses, reply.runs);
                 return reply.answer;
             }
             (Err(error), _) | (_, Err(error)) => format!("its keeper does not answer: {error}"),
@@ -134,15 +144,21 @@ impl Kept {
         let child = command.spawn().map_err(|source| KeeperError::Start { command: words.clone(), source })?;
         // It has the keeper's end of the socket, and an end that stays open here would hide that the keeper is gone.
         drop(command);
-        let line =
-            Line { stream, name: words, samples: Vec::new(), losses: Losses::default(), runs: [false; 2], ended: None };
+        let line = Line {
+            stream,
+            name: words,
+            samples: Vec::new(),
+            losses: Losses::default(),
+            tells_losses: [false; 2],
+            runs: [false; 2],
+            ended: None,
+        };
         let line = Arc::new(Mutex::new(line));
-        let mut kept =
-            Kept { line, child: Some(child), name: String::new(), has: [false; 2], tells_losses: [false; 2] };
+        let mut kept = Kept { line, child: Some(child), name: String::new(), has: [false; 2] };
         match kept.ask(&Request::Hold { rules: rules.cloned() })? {
-            Answer::Held { name, has, tells_losses } => {
+            Answer::Held { name, has } => {
                 lock(&kept.line).name.clone_from(&name);
-                (kept.name, kept.has, kept.tells_losses) = (name, has, tells_losses);
+                (kept.name, kept.has) = (name, has);
                 Ok(kept)
             }
             other => Err(KeeperError::Malformed(format!("{other:?}"))),
@@ -309,6 +325,6 @@ impl Device for Kept {
     }
 
     fn tells_losses(&self, direction: Direction) -> bool {
-        self.tells_losses[direction as usize]
+        lock(&self.line).tells_losses[direction as usize]
     }
 }

@@ -69,6 +69,8 @@ pub(super) enum Request {
 pub(super) struct Reply {
     pub(super) answer: Result<Answer, DeviceError>,
     pub(super) losses: Losses,
+    /// Whether each direction tells of its losses: some drivers show only once they run that they do not.
+    pub(super) tells_losses: [bool; 2],
     pub(super) runs: [bool; 2],
 }
 
@@ -79,7 +81,6 @@ pub(super) enum Answer {
     Held {
         name: String,
         has: [bool; 2],
-        tells_losses: [bool; 2],
     },
     Settings(Settings),
     Range([f64; 2]),

@@ -45,6 +45,15 @@ pub enum SoapyError {
         /// All of them.
         arguments: String,
     },
+    /// What is for people alone.
+    #[error(
+        "`label` in the device's arguments `{arguments}` is for people and pins no device; pin it by its `serial`, as \
+         `SoapySDRUtil --find` shows it"
+    )]
+    Label {
+        /// All of them.
+        arguments: String,
+    },
     /// A sound card.
     #[error("`{arguments}` is a sound card, which is never taken for a radio; name another driver")]
     SoundCard {

@@ -50,6 +50,10 @@ impl FromStr for Arguments {
             }
         }
         let pairs = Arguments(pairs);
+        // It is left out where arguments are written, and another device than the one that was meant would match.
+        if pairs.0.contains_key("label") {
+            return Err(SoapyError::Label { arguments: arguments() });
+        }
         if !pairs.0.contains_key("driver") {
             return Err(SoapyError::NoDriver { arguments: arguments() });
         }
@@ -136,6 +140,7 @@ mod tests {
         assert!(said("driver=").contains("`driver=` in the device's"));
         assert!(said("driver=a\0b").contains("is not `key=value`"));
         assert!(said("driver=a,driver=b").contains("more than once"));
+        assert!(said("driver=lime,label=the first").contains("pins no device; pin it by its `serial`"));
         for sound_card in ["driver=audio", "driver= Audio ", "driver=remote,remote:driver=audio"] {
             let text = said(sound_card);
             assert!(text.ends_with("is a sound card, which is never taken for a radio; name another driver"), "{text}");

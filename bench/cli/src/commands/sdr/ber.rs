@@ -7,6 +7,7 @@ use std::thread;
 
 use clap::{Args, ValueEnum};
 use farlink_radio::ber::{Curve, Ended, Level, MOST_THREADS, Plan, Point, measure};
+use farlink_radio::theory::eb_n0_db_of_frame_errors;
 use farlink_record::report::{Axis, Cell as HtmlCell, Html, LinePlot, Mark, Page, PlotPoint, Scale, Series, Table};
 
 use super::Done;
@@ -112,6 +113,9 @@ pub fn ber(arguments: &BerArguments) -> Done {
         LevelName::Samples => Level::Samples,
     };
     let available = thread::available_parallelism().map_or(1, NonZeroUsize::get).min(MOST_THREADS);
+    if let Some(wrong) = arguments.max_loss.filter(|loss| !loss.is_finite()) {
+        return Err(format!("--max-loss {wrong} is no limit: give one in dB, as in --max-loss 0.3"));
+    }
     let plan = Plan {
         frame_errors: arguments.errors,
         bits: arguments.bits,
@@ -149,19 +153,42 @@ pub fn ber(arguments: &BerArguments) -> Done {
         fs::write(path, page(&curve)).map_err(|error| format!("cannot write {}: {error}", path.display()))?;
     }
     let Some(most) = arguments.max_loss else { return Ok(Ending::Met) };
-    let losses: Vec<_> = curve.points.iter().filter_map(|p| Some((p.eb_n0_db, p.loss_db(&curve.waveform)?))).collect();
-    if losses.is_empty() {
+    judge(&curve, most)
+}
+
+/// Whether no point is surely worse than theory by more than so many dB.
+fn judge(curve: &Curve, most: f64) -> Done {
+    let (mut judged, mut ending) = (0, Ending::Met);
+    for point in &curve.points {
+        let db = point.eb_n0_db;
+        let Some(theory) = point.theory.as_ref().and_then(|theory| theory.frame_error_ratio) else { continue };
+        if point.frames == 0 {
+            // Where most frames would be right, a receiver that finds none is no question of decibels.
+            if theory < 0.5 {
+                judged += 1;
+                complain!("at {db} dB the receiver found no frame, where theory loses {theory:.2e} of them");
+                ending = Ending::NotMet;
+            }
+            continue;
+        }
+        if point.frame_error_ratio.is_none_or(|ratio| ratio == 0.0) {
+            continue;
+        }
+        judged += 1;
+        // Fewer wrong frames are a smaller loss: at the lower limit is the one that it has at least.
+        let least = eb_n0_db_of_frame_errors(&curve.waveform, point.frame_limits.low).map(|theory| db - theory);
+        if least.is_some_and(|least| least > most) {
+            complain!(
+                "at {db} dB the loss is surely above the {most} dB of --max-loss: at least {:.3} dB",
+                least.unwrap_or_default()
+            );
+            ending = Ending::NotMet;
+        }
+    }
+    if judged == 0 {
         return Err("no point has a wrong frame and theory beside it, so --max-loss says nothing: \
                     measure at a lower Eb/N0, or more --bits"
             .to_owned());
-    }
-    let mut ending = Ending::Met;
-    for (db, (loss, limits)) in losses {
-        // Fewer wrong frames are a smaller loss: the lower limit is the loss that it has at least.
-        if limits.low.min(limits.high) > most {
-            complain!("at {db} dB the loss is {loss:.3} dB, and surely above the {most} dB of --max-loss");
-            ending = Ending::NotMet;
-        }
     }
     Ok(ending)
 }

@@ -6,6 +6,7 @@ use farlink_iq_channel::front_end::{ConverterConfig, FrontEndConfig};
 use farlink_iq_channel::law::DelayLaw;
 use farlink_iq_channel::oscillator::OscillatorConfig;
 use farlink_iq_channel::ring::RingConfig;
+use farlink_modem::ReceiverConfig;
 use farlink_radio::chain::{Chain, ChainConfig, Outcome};
 use farlink_units::Frequency;
 use farlink_wire::ccsds::AosFrame;
@@ -119,7 +120,7 @@ impl LoopbackArguments {
             });
         }
         config.receiver.max_rate_hz_s = config.receiver.max_rate_hz_s.max(2.0 * self.drift.abs());
-        if offset_hz > 20e3 {
+        if 1.1 * offset_hz > ReceiverConfig::new(waveform.signal()).max_offset_hz {
             config.receiver.max_offset_hz = Some(1.1 * offset_hz);
         }
         Ok(config)

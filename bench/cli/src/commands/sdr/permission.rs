@@ -6,6 +6,9 @@ use clap::Args;
 use farlink_sdr_devices::safety::{Duty, Limits, Permit, Rules};
 use farlink_units::{Decibels, Duration, Frequency, Ratio};
 
+/// The window of the duty and the time of the dead-man timer where nothing is said.
+const USUAL: Duration = Duration::from_secs(1);
+
 /// The rules of a transmission. Without `--conducted` or `--licence` nothing is transmitted by a radio.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Permission to transmit")]
@@ -29,14 +32,17 @@ pub struct Permission {
     #[arg(long, value_name = "FREQUENCY")]
     occupied: Option<Frequency>,
     /// The greatest share of the time that may be transmitted.
-    #[arg(long, value_name = "RATIO", default_value = "1")]
-    duty: Ratio,
+    /// Counted within this command alone. Default 1.
+    #[arg(long, value_name = "RATIO")]
+    duty: Option<Ratio>,
     /// The window within which that share holds.
-    #[arg(long, value_name = "DURATION", default_value = "1 s")]
-    duty_window: Duration,
+    /// Default 1 s.
+    #[arg(long, value_name = "DURATION")]
+    duty_window: Option<Duration>,
     /// The radio is silenced when this command has not said for so long that it is in control.
-    #[arg(long, value_name = "DURATION", default_value = "1 s")]
-    dead_man: Duration,
+    /// Default 1 s.
+    #[arg(long, value_name = "DURATION")]
+    dead_man: Option<Duration>,
 }
 
 /// Two frequencies.
@@ -60,7 +66,13 @@ impl Permission {
         let permit = match (&self.conducted, &self.licence, self.band) {
             (Some(attenuation), _, _) => Permit::Conducted { attenuation_db: attenuation.db() },
             (None, Some(name), Some(Band(band_hz))) => Permit::Licence { name: name.clone(), band_hz },
-            _ if self.limit_frequency.is_some() || self.limit_gain.is_some() || self.occupied.is_some() => {
+            _ if self.limit_frequency.is_some()
+                || self.limit_gain.is_some()
+                || self.occupied.is_some()
+                || self.duty.is_some()
+                || self.duty_window.is_some()
+                || self.dead_man.is_some() =>
+            {
                 return Err("a limit is no permission: give --conducted or --licence beside it".to_owned());
             }
             _ => return Ok(None),
@@ -71,9 +83,12 @@ impl Permission {
                 frequency_hz: self.limit_frequency.map(|Band(edges)| edges),
                 gain_db: self.limit_gain.map_or(gain_db, Decibels::db),
                 occupied_hz: self.occupied.map(Frequency::hz),
-                duty: Duty { share: self.duty.get(), window_s: self.duty_window.as_secs_f64() },
+                duty: Duty {
+                    share: self.duty.map_or(1.0, Ratio::get),
+                    window_s: self.duty_window.unwrap_or(USUAL).as_secs_f64(),
+                },
             },
-            dead_man_s: self.dead_man.as_secs_f64(),
+            dead_man_s: self.dead_man.unwrap_or(USUAL).as_secs_f64(),
         };
         rules.check().map_err(|error| error.to_string())?;
         Ok(Some(rules))

@@ -12,7 +12,7 @@ use farlink_sdr_devices::emulated::pace_of;
 use farlink_sdr_devices::file::Source;
 use farlink_sdr_devices::keeper::{Kept, KeptControl};
 use farlink_sdr_devices::safety::{Rules, State};
-use farlink_sdr_devices::{Burst, Device, DeviceError, Direction, Settings};
+use farlink_sdr_devices::{Burst, Device, DeviceError, Direction, Losses, Settings};
 use farlink_units::Duration;
 use num_complex::Complex32;
 use serde_json::{Value, json};
@@ -120,13 +120,16 @@ impl Transmitter {
         }
     }
 
-    /// Ends the transmission and tells what became of the device.
-    fn close(self) -> Result<Option<State>, String> {
+    /// Ends the transmission and tells what became of the device, what it lost, and whether it tells of that.
+    fn close(self) -> (Result<Option<State>, String>, Losses, bool) {
         match self {
-            Transmitter::Kept(kept, _) => kept.close().map(Some).map_err(|error| error.to_string()),
+            Transmitter::Kept(kept, control) => {
+                let closed = kept.close().map(Some).map_err(|error| error.to_string());
+                (closed, control.losses(), control.tells_losses(TX))
+            }
             Transmitter::Free(mut device) => {
-                device.run(TX, false).map_err(|error| error.to_string())?;
-                Ok(None)
+                let stopped = device.run(TX, false).map_err(|error| error.to_string());
+                (stopped.map(|()| None), device.losses(), device.tells_losses(TX))
             }
         }
     }
@@ -152,15 +155,17 @@ pub fn play(arguments: &PlayArguments) -> Done {
     let stopped = || stop.load(Ordering::Relaxed);
     let mut player = Player::new(&stopped, held);
     let played = player.play(&mut transmitter, arguments, usual, source);
-    let losses = transmitter.device().losses();
-    let tells = transmitter.device().tells_losses(TX);
-    // Whatever has failed, it is silenced, and that is told first.
-    let closed = transmitter.close();
+    // Whatever has failed, it is silenced, and that is told first. What it lost last shows when its stream has ended.
+    let (closed, losses, tells) = transmitter.close();
+    let unknown =
+        |why: &str| format!("{name}: WHETHER IT IS SILENT IS NOT KNOWN: {why}; take its power or its antenna away");
     let silent = match &closed {
         Ok(Some(State::Silent { silence: Some(silence), .. })) => Some(*silence),
         Ok(Some(State::Disobeys { what, .. })) => {
             return Err(format!("{name} DOES NOT OBEY: {what}; take its power or its antenna away"));
         }
+        Ok(Some(State::Stuck { why })) => return Err(unknown(why)),
+        Err(why) if rules.is_some() => return Err(unknown(why)),
         _ => None,
     };
     let settings = played?;
@@ -214,6 +219,30 @@ impl PlayArguments {
     }
 }
 
+/// A device may round what it is told. So far off, a recording is another signal, in another band than its limits are for.
+const RATE_OFF: f64 = 1e-4;
+/// Of the sample rate.
+const FREQUENCY_OFF: f64 = 1e-2;
+
+/// Refuses to play at another rate or frequency than was asked for.
+fn as_wanted(got: &Settings, tuning: &Tuning, usual: &Settings) -> Result<(), String> {
+    let rate_hz = tuning.rate.map_or(usual.sample_rate_hz, |rate| rate.hz());
+    let frequency_hz = tuning.frequency.map_or(usual.frequency_hz, |frequency| frequency.hz());
+    if (got.sample_rate_hz / rate_hz - 1.0).abs() > RATE_OFF {
+        return Err(format!(
+            "the device takes {} samples a second, not {rate_hz}: give a rate that it has, as --rate '{} Hz', and a recording of that rate",
+            got.sample_rate_hz, got.sample_rate_hz
+        ));
+    }
+    if (got.frequency_hz - frequency_hz).abs() > FREQUENCY_OFF * rate_hz {
+        return Err(format!(
+            "the device tunes to {} Hz, not {frequency_hz}: give a --frequency that it has",
+            got.frequency_hz
+        ));
+    }
+    Ok(())
+}
+
 /// Gives samples to a device as they come from a file.
 struct Player<'a> {
     stop: &'a dyn Fn() -> bool,
@@ -243,6 +272,7 @@ impl<'a> Player<'a> {
     ) -> Result<Settings, String> {
         let failed = |error: DeviceError| error.to_string();
         let settings = arguments.tuning.set(transmitter.device(), TX, usual).map_err(failed)?;
+        as_wanted(&settings, &arguments.tuning, &usual)?;
         self.rate_hz = settings.sample_rate_hz;
         transmitter.in_control().map_err(failed)?;
         transmitter.device().run(TX, true).map_err(failed)?;

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration as StdDuration, Instant};
 
 use clap::Args;
-use farlink_sdr_devices::file::Recorded;
+use farlink_sdr_devices::file::{Recorded, SampleFormat};
 use farlink_sdr_devices::sigmf::About;
 use farlink_sdr_devices::{Device, DeviceError, Direction};
 use farlink_units::Duration;
@@ -13,7 +13,7 @@ use num_complex::Complex32;
 use serde_json::json;
 
 use super::Done;
-use super::place::{Place, Samples, Tuning, create_file, open_receiver};
+use super::place::{Place, Samples, Tuning, by_name, create_file, open_receiver};
 use super::words::{self, hertz};
 use crate::Ending;
 use crate::commands::Format;
@@ -98,7 +98,7 @@ pub fn record(arguments: &RecordArguments) -> Done {
         say!("{name}: {}", words::settings(&settings));
     }
     let mut device = Recorded::new(receiver.device, Some(sink), None);
-    let clips = path.to_string_lossy().ends_with("ci16") || arguments.samples == Some(Samples::Ci16);
+    let clips = by_name(&path) == Some(SampleFormat::Ci16Le) || arguments.samples == Some(Samples::Ci16);
     let ended = run(&mut device, wanted, clips, &|| stop.load(Ordering::Relaxed));
     let losses = device.losses();
     let stopped = device.run(Direction::Receive, false);
