@@ -24,7 +24,7 @@ const SAMPLES_PER_SYMBOL: f64 = 5.0;
 /// Loops of gr-satellites' demodulator, narrow enough for the noise here: bandwidths in Hz at one symbol a second, and our roll-off.
 const DEMODULATOR: &str = "--rrc_alpha 0.5 --fll_bw 0.001 --costas_bw 0.005 --clk_bw 0.01";
 /// Frames at the beginning that gr-satellites' demodulator may lose while its loops find the carrier and the symbol clock.
-const LEAD_IN: usize = 2;
+const LEAD_IN: usize = 4;
 
 fn waveform(coding: Coding) -> Waveform {
     let mut waveform = Waveform::new(coding, SYMBOL_RATE_HZ);
