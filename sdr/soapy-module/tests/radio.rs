@@ -2,6 +2,7 @@
 //!
 //! SoapySDR looks for modules once, where the environment tells it. So each test starts itself again with that environment.
 
+#[expect(dead_code, reason = "it starts no programs")]
 mod common;
 
 use std::sync::Arc;
